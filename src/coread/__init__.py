@@ -1,0 +1,1 @@
+"""Coread, the open second reader for autoimmune disease."""

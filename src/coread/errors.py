@@ -1,0 +1,25 @@
+"""The five exceptions that Coread raises on purpose.
+
+Each message is one sentence that names the file or field, what was expected, what came, and the way out.
+The command line prints the message alone and exits with 1; a traceback means a defect of ours.
+"""
+
+
+class CoreadError(Exception):
+    """Root of every error that Coread raises on purpose; the command line catches this one."""
+
+
+class InputError(CoreadError):
+    """A file, folder, sheet or argument that cannot be used as it is."""
+
+
+class OutOfScopeError(CoreadError):
+    """An exam that was opened but that the reader was not made for: a refusal with its reason, never a score."""
+
+
+class DefinitionError(CoreadError):
+    """A scoring system, card or recipe that contradicts itself; the message names file and key."""
+
+
+class MissingDependencyError(CoreadError):
+    """An optional package or program that the request needs and that is not installed."""

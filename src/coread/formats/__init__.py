@@ -1,0 +1,1 @@
+"""Files into studies and readings, and readings into files."""

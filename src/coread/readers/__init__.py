@@ -1,0 +1,1 @@
+"""Readers: the only place that joins vision and formats into a reading."""

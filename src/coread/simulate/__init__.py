@@ -1,0 +1,1 @@
+"""Phantoms and simulated damage with a truth known by construction."""

@@ -1,0 +1,1 @@
+"""Training of readers from recipes. Torch lives here only."""

@@ -1,0 +1,1 @@
+"""What is done to pixels: networks, landmarks, measurements. Knows no file format."""
