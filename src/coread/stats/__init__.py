@@ -1,0 +1,1 @@
+"""Statistics: arrays in, dataclasses out; imports nothing of Coread."""
