@@ -1,0 +1,411 @@
+"""What a scoring system is, and the small algebra that turns its grades into totals."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from coread.errors import InputError
+
+Combine = Literal["sum", "max", "weighted"]
+Gather = Literal["sum", "mean", "max", "count"]
+ItemKey = tuple[str, str | None, str]
+Grades = Mapping[ItemKey, float | None]
+GATHERERS: Mapping[Gather, Callable[[Sequence[float]], float]] = {
+    "sum": lambda values: float(sum(values)),
+    "mean": lambda values: float(sum(values)) / len(values),
+    "max": lambda values: float(max(values)),
+    "count": lambda values: float(sum(value > 0 for value in values)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A coded concept as DICOM writes it; scheme ``99COREAD`` marks a code of our own, where no standard one was verified."""
+
+    scheme: str
+    value: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Something that is graded at a site, such as ``joint_space_narrowing``."""
+
+    key: str
+    name: str
+    code: Code
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Something that is measured at a site and never summed; ``units`` are the UCUM units that it may be given in."""
+
+    key: str
+    name: str
+    code: Code
+    units: tuple[Code, ...]
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Grades in ascending order with their definitions in words; ``code`` is the stem of the codes of its grades."""
+
+    key: str
+    grades: tuple[float, ...]
+    definitions: tuple[str, ...]
+    code: str
+
+    @property
+    def maximum(self) -> float:
+        """The highest grade."""
+        return self.grades[-1]
+
+    @property
+    def unit(self) -> Code:
+        """UCUM unit of a grade, an annotation of its range as DICOM writes scores."""
+        span = f"{self.grades[0]:g}:{self.grades[-1]:g}"
+        return Code("UCUM", f"{{{span}}}", f"range: {span}")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An anatomical place on one side (None: midline), in the region whose imaging makes it readable."""
+
+    name: str
+    side: str | None
+    region: str
+    code: Code
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One box of the score sheet: a feature at a site."""
+
+    at: Site
+    feature: str
+    scale: Scale
+
+    @property
+    def site(self) -> str:
+        """Name of the site."""
+        return self.at.name
+
+    @property
+    def side(self) -> str | None:
+        """``left``, ``right`` or None."""
+        return self.at.side
+
+    @property
+    def region(self) -> str:
+        """Region whose imaging makes the item readable, such as ``hand_left``."""
+        return self.at.region
+
+    @property
+    def key(self) -> ItemKey:
+        """(site, side, feature), the key of the item's grade in a mapping of grades."""
+        return (self.at.name, self.at.side, self.feature)
+
+    @property
+    def grades(self) -> tuple[float, ...]:
+        """The grades allowed, ascending; their definitions are in ``scale.definitions``, in the same order."""
+        return self.scale.grades
+
+    @property
+    def maximum(self) -> float:
+        """The highest grade."""
+        return self.scale.maximum
+
+    @property
+    def unit(self) -> Code:
+        """UCUM unit of the grade."""
+        return self.scale.unit
+
+    @property
+    def label(self) -> str:
+        """Site, side and feature in words."""
+        return " ".join(word for word in (self.site, self.side, self.feature.replace("_", " ")) if word)
+
+    def grade_text(self, grade: float) -> str:
+        """The definition of a grade in words.
+
+        Raises:
+            InputError: the item has no such grade.
+        """
+        return self.scale.definitions[self._position(grade)]
+
+    def grade_code(self, grade: float) -> Code:
+        """The code of a grade.
+
+        Raises:
+            InputError: the item has no such grade.
+        """
+        self._position(grade)
+        return Code("99COREAD", f"{self.scale.code}-{grade:g}", f"{self.feature.replace('_', ' ')}, grade {grade:g}")
+
+    def _position(self, grade: float) -> int:
+        if grade not in self.grades:
+            raise InputError(f"{self.label}: {grade:g} is no grade here, expected {spoken_grades(self.grades)}")
+        return self.grades.index(grade)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The value of a total.
+
+    Attributes:
+        value: gathered over what was graded; an unreadable site adds nothing to it.
+        maximum: what the total can reach.
+        sites_unreadable: how many sites of the total lack a grade that could change it.
+        unread_points: by how much the value could rise if these sites were graded.
+    """
+
+    value: float
+    maximum: float
+    sites_unreadable: int = 0
+    unread_points: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TotalRule:
+    """A named total: which items it takes, how they are combined at a site and gathered over sites.
+
+    Attributes:
+        name: key of the total, such as ``hand_left``.
+        items: the items that it takes.
+        combine: over the features at one site: ``sum``, ``max``, or ``weighted`` (sum of weight x grade).
+        gather: over the sites: ``sum``, ``mean``, ``max``, or ``count`` of the sites above 0.
+        maximum: what the total can reach.
+        unreadable_allowed: with more unreadable sites than this there is no total.
+        weights: weight of each feature, for ``weighted``.
+    """
+
+    name: str
+    items: tuple[Item, ...]
+    combine: Combine
+    gather: Gather
+    maximum: float
+    unreadable_allowed: int
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Regions that must be imaged for this total, in the order of the items."""
+        return tuple(dict.fromkeys(item.region for item in self.items))
+
+    @property
+    def sites(self) -> tuple[tuple[str, str | None], ...]:
+        """(site, side) of each site in the total."""
+        return tuple(self._by_site())
+
+    def reachable(self) -> float:
+        """What the total reaches when every item has its highest grade."""
+        highest = {item.key: item.maximum for item in self.items}
+        return GATHERERS[self.gather]([self._combined(items, highest, "low") for items in self._by_site().values()])
+
+    def unreadable(self, grades: Grades) -> tuple[tuple[str, str | None], ...]:
+        """The sites that lack a grade which could change the total."""
+        return tuple(
+            place
+            for place, items in self._by_site().items()
+            if self._combined(items, grades, "low") != self._combined(items, grades, "high")
+        )
+
+    def score(self, grades: Grades) -> Score | None:
+        """The total over these grades; None where more sites are unreadable than the rule allows, or all of them."""
+        groups = self._by_site()
+        unreadable = set(self.unreadable(grades))
+        if len(unreadable) > self.unreadable_allowed or len(unreadable) == len(groups):
+            return None
+        if self.gather == "mean":
+            groups = {place: items for place, items in groups.items() if place not in unreadable}
+        low = GATHERERS[self.gather]([self._combined(items, grades, "low") for items in groups.values()])
+        high = GATHERERS[self.gather]([self._combined(items, grades, "high") for items in groups.values()])
+        return Score(low, self.maximum, len(unreadable), high - low)
+
+    def _by_site(self) -> dict[tuple[str, str | None], list[Item]]:
+        groups: dict[tuple[str, str | None], list[Item]] = {}
+        for item in self.items:
+            groups.setdefault((item.site, item.side), []).append(item)
+        return groups
+
+    def _combined(self, items: Iterable[Item], grades: Grades, bound: Literal["low", "high"]) -> float:
+        """A site's value, with its missing grades taken at the lowest or the highest that they could be."""
+        values = []
+        for item in items:
+            grade = grades.get(item.key)
+            if grade is None:
+                grade = item.grades[0 if bound == "low" else -1]
+            values.append(grade * (self.weights[item.feature] if self.combine == "weighted" else 1.0))
+        return float(max(values)) if self.combine == "max" else float(sum(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Grades with the totals that they give, worked by hand or taken from the paper; every one is a test."""
+
+    name: str
+    source: str
+    grades: Grades
+    totals: Mapping[str, float]
+    absent: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringSystem:
+    """Sites x features x grades, totals, the rule for missing sites, codes, sources and worked examples.
+
+    Attributes:
+        id: key of the system, the stem of its file.
+        name: name as the literature has it.
+        version: year or edition of the definition followed.
+        modality: what is read: ``radiograph``, ``mri``, ``ultrasound``, ``fundus photograph``.
+        sources: the papers.
+        method: code of the system itself.
+        features: key -> what is graded.
+        measurements: key -> what is measured and never summed.
+        items: all boxes of the score sheet, in its order.
+        totals: name -> rule.
+        missing_source: where the rule for missing sites comes from; begins with ``ours:`` where we set it.
+        examples: grades with the totals that they give.
+        notes: what a user of the score should know.
+    """
+
+    id: str
+    name: str
+    version: str
+    modality: str
+    sources: tuple[str, ...]
+    method: Code
+    features: Mapping[str, Feature]
+    measurements: Mapping[str, Measurement]
+    items: tuple[Item, ...]
+    totals: Mapping[str, TotalRule]
+    missing_source: str
+    examples: tuple[Example, ...]
+    notes: str = ""
+    _index: Mapping[ItemKey, Item] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """Every site on every side, once, in the order of the items."""
+        return tuple(dict.fromkeys(item.at for item in self.items))
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Every region, in the order of the items."""
+        return tuple(dict.fromkeys(item.region for item in self.items))
+
+    def site(self, name: str, side: str | None) -> Site:
+        """A site by name and side.
+
+        Raises:
+            InputError: the system has no such site; the message names near ones.
+        """
+        for site in self.sites:
+            if site.name == name and site.side == side:
+                return site
+        sides = sorted({s.side or "no side" for s in self.sites if s.name == name})
+        if not sides:
+            raise InputError(f"{self.id}: unknown site {name!r}{nearest(name, dict.fromkeys(s.name for s in self.sites))}")
+        raise InputError(f"{self.id}: site {name!r} has side {' or '.join(sides)}, got {side or 'no side'}")
+
+    def item(self, site: str, side: str | None, feature: str) -> Item:
+        """The box of the score sheet for a feature at a site.
+
+        Raises:
+            InputError: there is none; the message says which of site, side and feature is unknown and names near ones.
+        """
+        found = self._index.get((site, side, feature))
+        if found is not None:
+            return found
+        self.site(site, side)
+        if feature not in self.features:
+            raise InputError(f"{self.id}: unknown feature {feature!r}{nearest(feature, self.features)}")
+        scored = ", ".join(i.feature for i in self.items if (i.site, i.side) == (site, side))
+        raise InputError(f"{self.id}: {feature} is not scored at {site}; scored there: {scored}")
+
+    def check(self, site: str, side: str | None, feature: str, grade: float) -> None:
+        """Pass if the system allows this grade here.
+
+        Raises:
+            InputError: unknown site, side or feature, or a grade that the item does not have.
+        """
+        item = self.item(site, side, feature)
+        if grade not in item.grades:
+            raise InputError(f"{self.id}: {item.label} is {grade:g}, expected {spoken_grades(item.grades)}")
+
+    def score(self, grades: Grades, imaged: Collection[str] | None = None) -> dict[str, Score]:
+        """The totals that these grades allow.
+
+        Args:
+            grades: (site, side, feature) -> grade; None, or no entry, where it was not read.
+            imaged: regions that were imaged; None takes the regions that hold any grade.
+
+        Returns:
+            Name -> score. A total is absent, never extrapolated, where one of its regions was not imaged or more of its
+            sites are unreadable than its rule allows.
+
+        Raises:
+            InputError: a grade that the system does not have, or an unknown region.
+        """
+        seen = self._imaged(grades, imaged)
+        scores = {}
+        for name, rule in self.totals.items():
+            score = rule.score(grades) if seen.issuperset(rule.regions) else None
+            if score is not None:
+                scores[name] = score
+        return scores
+
+    def explain_missing(self, grades: Grades, imaged: Collection[str] | None = None) -> tuple[str, ...]:
+        """One sentence for each total that is absent or lacks sites: why, and which sites; same arguments as ``score``."""
+        seen = self._imaged(grades, imaged)
+        sentences = []
+        for name, rule in self.totals.items():
+            away = [region for region in rule.regions if region not in seen]
+            if away:
+                sentences.append(f"{name}: no total, because {', '.join(away)} was not imaged or scored")
+                continue
+            lacking = rule.unreadable(grades)
+            if not lacking:
+                continue
+            count = f"{len(lacking)} of {len(rule.sites)} sites are unreadable or not scored"
+            which = ", ".join(" ".join(word for word in place if word) for place in lacking)
+            if rule.score(grades) is None:
+                sentences.append(f"{name}: no total, because {count} and at most {rule.unreadable_allowed} may be: {which}")
+            else:
+                sentences.append(f"{name}: {count} and add nothing: {which}")
+        return tuple(sentences)
+
+    def _imaged(self, grades: Grades, imaged: Collection[str] | None) -> set[str]:
+        for (site, side, feature), grade in grades.items():
+            if grade is None:
+                self.item(site, side, feature)
+            else:
+                self.check(site, side, feature, grade)
+        if imaged is None:
+            return {self._index[key].region for key, grade in grades.items() if grade is not None}
+        for region in imaged:
+            if region not in self.regions:
+                raise InputError(f"{self.id}: unknown region {region!r}; its regions are {', '.join(self.regions)}")
+        return set(imaged)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the near names, or all of them."""
+    names = list(known)
+    folded = {other.casefold(): other for other in names}
+    near = [folded[n] for n in difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.6)]
+    return f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(names)}"
+
+
+def spoken_grades(grades: Sequence[float]) -> str:
+    """Grades for a message: ``0 to 5 in steps of 1``, or the list."""
+    steps = {b - a for a, b in itertools.pairwise(grades)}
+    if len(grades) > 2 and len(steps) == 1:
+        return f"{grades[0]:g} to {grades[-1]:g} in steps of {steps.pop():g}"
+    return " or ".join(f"{grade:g}" for grade in grades)

@@ -1,0 +1,114 @@
+"""Every scoring system, one parametrised test each: what adds up, what is coded, what the papers' examples give."""
+
+from __future__ import annotations
+
+import pytest
+from pydicom.sr._concepts_dict import concepts
+
+from coread.scoring import Code, ScoringSystem, system, systems
+
+ALL = pytest.mark.parametrize("system_id", systems())
+
+
+def all_codes(s: ScoringSystem) -> list[Code]:
+    codes = [s.method, *(f.code for f in s.features.values()), *(site.code for site in s.sites)]
+    codes += [m.code for m in s.measurements.values()]
+    return codes + [item.grade_code(grade) for item in s.items for grade in item.grades]
+
+
+def is_standard(code: Code) -> bool:
+    """Whether the code stands in DICOM's own dictionary under the meaning given."""
+    return any(
+        meaning.casefold() == code.meaning.casefold()
+        for entries in concepts[code.scheme].values()
+        for value, (meaning, _) in entries.items()
+        if value == code.value
+    )
+
+
+@ALL
+def test_every_example_gives_its_totals(system_id: str) -> None:
+    s = system(system_id)
+    assert s.examples
+    for example in s.examples:
+        scores = s.score(example.grades)
+        for name, expected in example.totals.items():
+            assert scores[name].value == pytest.approx(expected), (example.name, name)
+        for name in example.absent:
+            assert name not in scores, (example.name, name)
+
+
+@ALL
+def test_one_example_reaches_every_maximum_and_one_lies_between(system_id: str) -> None:
+    s = system(system_id)
+    assert any(e.totals and all(v == s.totals[n].maximum for n, v in e.totals.items()) for e in s.examples)
+    assert any(0 < v < s.totals[n].maximum for e in s.examples for n, v in e.totals.items())
+
+
+@ALL
+def test_every_grade_is_defined_in_words(system_id: str) -> None:
+    for item in system(system_id).items:
+        texts = [item.grade_text(grade) for grade in item.grades]
+        assert all(len(text) >= 4 for text in texts)
+        assert len(set(texts)) == len(texts)
+
+
+@ALL
+def test_every_standard_code_stands_in_the_dictionary_of_dicom(system_id: str) -> None:
+    for code in all_codes(system(system_id)):
+        assert code.scheme == "99COREAD" or is_standard(code), code
+
+
+def test_the_dictionary_refuses_an_invented_code_and_a_wrong_meaning() -> None:
+    assert is_standard(Code("SCT", "30518006", "Scaphoid"))
+    assert not is_standard(Code("SCT", "30518007", "Scaphoid"))
+    assert not is_standard(Code("SCT", "30518006", "Lunate"))
+
+
+def test_one_code_has_one_meaning_across_all_systems() -> None:
+    meanings: dict[tuple[str, str], set[str]] = {}
+    for system_id in systems():
+        for code in all_codes(system(system_id)):
+            meanings.setdefault((code.scheme, code.value), set()).add(code.meaning)
+            assert len(code.value) <= 16
+            assert len(code.meaning) <= 64
+    assert {key: found for key, found in meanings.items() if len(found) > 1} == {}
+
+
+@ALL
+def test_one_site_has_one_code_and_one_code_one_site(system_id: str) -> None:
+    names: dict[str, str] = {}
+    for site in system(system_id).sites:
+        assert names.setdefault(site.code.value, site.name) == site.name
+
+
+@ALL
+def test_sources_are_named_papers(system_id: str) -> None:
+    s = system(system_id)
+    assert all(any(year in source for year in map(str, range(1950, 2030))) for source in s.sources)
+    assert s.missing_source.startswith("ours:") or any(char.isdigit() for char in s.missing_source)
+
+
+@ALL
+def test_units_are_the_range_of_the_grades(system_id: str) -> None:
+    for item in system(system_id).items:
+        assert item.unit.scheme == "UCUM"
+        assert item.unit.value == f"{{{item.grades[0]:g}:{item.maximum:g}}}"
+
+
+# What the papers say each total can reach, written here apart from the files.
+PAPER_MAXIMA = {
+    "svdh": {"hands_erosion": 160, "feet_erosion": 120, "hands_narrowing": 120, "feet_narrowing": 48, "all": 448, "hands": 280},
+}
+
+
+@pytest.mark.parametrize("system_id", PAPER_MAXIMA)
+def test_maxima_are_those_of_the_papers(system_id: str) -> None:
+    s = system(system_id)
+    worst = s.score({item.key: item.maximum for item in s.items})
+    for name, maximum in PAPER_MAXIMA[system_id].items():
+        assert worst[name].value == maximum == s.totals[name].maximum
+
+
+def test_every_system_with_a_total_has_its_maximum_checked() -> None:
+    assert set(PAPER_MAXIMA) == set(systems())
