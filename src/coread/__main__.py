@@ -1,0 +1,5 @@
+"""``python -m coread``."""
+
+from coread.cli import main
+
+main()

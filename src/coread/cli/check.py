@@ -1,0 +1,50 @@
+"""``coread check``: what an exam is, and whether it can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from coread.cli.say import say_json
+
+
+def check(
+    exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.")],
+    model: Annotated[str, typer.Option("-m", "--model", help="A model of `coread list models`, or the path of a card.")] = "hand_svdh",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what was found in each exam, whether the model can read it, and why not."""
+    from coread.formats.open import find_exams
+    from coread.readers import reader
+
+    chosen = reader(model)
+    answers: list[dict[str, Any]] = []
+    for path in exam:
+        for found in find_exams(path):
+            answer: dict[str, Any] = {"exam": str(found.path), "readable": False}
+            if found.study is None:
+                answer["reason"] = found.error
+            else:
+                answer |= chosen.check(found.study)
+            answers.append(answer)
+            if not as_json:
+                _print(answer)
+    if as_json:
+        say_json(answers)
+    if not all(a["readable"] for a in answers):
+        raise typer.Exit(1)
+
+
+def _print(answer: dict[str, Any]) -> None:
+    verdict = "can be read" if answer["readable"] else f"cannot be read: {answer['reason']}"
+    typer.echo(f"{answer['exam']}: {verdict}")
+    for key, value in answer.items():
+        if key in ("exam", "readable", "reason") or value in (None, [], ()):
+            continue
+        if isinstance(value, list):
+            for line in value:
+                typer.echo(f"  {key.rstrip('s')}: {line}")
+        else:
+            typer.echo(f"  {key}: {value}")

@@ -1,0 +1,64 @@
+"""``coread list``: the scoring systems and the models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coread.cli.say import say_json, say_table
+from coread.errors import InputError
+
+
+def listing(
+    what: Annotated[str | None, typer.Argument(help="systems or models; both without it.")] = None,
+    template: Annotated[str | None, typer.Option(help="Print an empty score sheet (CSV) for this system.", metavar="SYSTEM")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the score sheet to this file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the scoring systems and models, with sources and licences."""
+    if template is not None:
+        from coread.formats.table import write_score_sheet
+
+        text = write_score_sheet(template, output)
+        typer.echo(f"{output}: an empty score sheet for {template}" if output else text, nl=output is not None)
+        return
+    if what not in (None, "systems", "models"):
+        raise InputError(f"list {what!r}: use systems, models, or nothing for both")
+    from coread.readers.card import card, cards
+    from coread.scoring import system, systems
+
+    found: dict[str, list[dict[str, object]]] = {}
+    if what in (None, "systems"):
+        found["systems"] = [
+            {"id": s.id, "name": s.name, "maximum": s.maximum, "items": len(s.items), "sources": list(s.sources)}
+            for s in map(system, systems())
+        ]
+    if what in (None, "models"):
+        found["models"] = [
+            {
+                "id": c.id,
+                "version": c.version,
+                "name": c.name,
+                "system": c.system,
+                "assesses": list(c.assesses),
+                "licences": {w.role: w.licence for w in c.weights.values()},
+            }
+            for c in map(card, cards())
+        ]
+    if as_json:
+        say_json(found)
+        return
+    if "systems" in found:
+        rows = [("SYSTEM", "MAXIMUM", "NAME", "SOURCE")]
+        rows += [(str(s["id"]), f"{s['maximum']:g}" if s["maximum"] else "-", str(s["name"]), s["sources"][0]) for s in found["systems"]]  # type: ignore[index]
+        say_table(rows)
+    if "models" in found:
+        if "systems" in found:
+            typer.echo()
+        rows = [("MODEL", "VERSION", "SYSTEM", "NAME", "LICENCE OF THE WEIGHTS")]
+        for m in found["models"]:
+            licences = "; ".join(dict.fromkeys(m["licences"].values()))  # type: ignore[attr-defined]
+            rows.append((str(m["id"]), str(m["version"]), str(m["system"]), str(m["name"]), licences))
+        say_table(rows)

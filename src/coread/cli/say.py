@@ -1,0 +1,23 @@
+"""How the commands print: text for people, or one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+
+
+def say_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def say_table(rows: list[tuple[str, ...]]) -> None:
+    """Columns padded to their widest cell; the last one runs free."""
+    if not rows:
+        return
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    for row in rows:
+        padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        typer.echo("  ".join([*padded, row[-1]]).rstrip())

@@ -1,0 +1,145 @@
+"""A reading into files: one format by the suffix of a path, or all of them into a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from coread.errors import InputError
+from coread.readers import study_ref
+from coread.reading import Reading
+from coread.study import Study
+
+NAMES = {"json": "reading.json", "csv": "readings.csv", "sr": "sr.dcm", "page": "page.html", "pdf": "page.pdf"}
+SUFFIXES = {".json": "json", ".csv": "csv", ".dcm": "sr", ".html": "page", ".pdf": "pdf"}
+
+
+def parse_kinds(text: str) -> tuple[str, ...]:
+    """The kinds of output in a text like ``json,sr``, in our order.
+
+    Raises:
+        InputError: a kind is unknown, or there is none.
+    """
+    asked = [word.strip() for word in text.split(",") if word.strip()]
+    unknown = [word for word in asked if word not in NAMES]
+    if unknown or not asked:
+        raise InputError(f"--write {text!r}: use one or more of {','.join(NAMES)}, with commas between them")
+    return tuple(kind for kind in NAMES if kind in asked)
+
+
+def save(reading: Reading, path: str | Path, study: Study | None = None) -> Path:
+    """Write a reading as the suffix of the path says: .json, .csv, .dcm (SR), .html (page) or .pdf.
+
+    Args:
+        reading: what is written.
+        path: the file to write; an existing one is replaced as a whole or not at all.
+        study: the study that was read; an SR needs it, page and PDF show its pixels.
+
+    Raises:
+        InputError: the suffix says nothing, the folder does not exist, or an SR has no DICOM image to refer to.
+    """
+    target = Path(path)
+    kind = SUFFIXES.get(target.suffix.lower())
+    if kind is None:
+        raise InputError(f"{target}: cannot tell the format from the suffix; use one of {', '.join(SUFFIXES)}")
+    if not target.parent.is_dir():
+        raise InputError(f"{target}: the folder {target.parent} does not exist; make it first")
+    if kind == "sr" and study is not None:
+        reading, study, _ = _with_dicom_images(reading, study, lambda index: target.with_name(f"{target.stem}.image{index + 1}.dcm"))
+    part = target.with_name(f".{target.name}.part")
+    try:
+        _writer(kind)(reading, part, study)
+        part.replace(target)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def with_images(reading: Reading, study: Study) -> Reading:
+    """The reading bound to a study that was opened for it, such as a person's score sheet to the exam that was scored.
+
+    Raises:
+        InputError: reading and study name different patients.
+    """
+    if reading.study.patient and study.patient and reading.study.patient != study.patient:
+        raise InputError(
+            f"{study.source}: is of patient {study.patient}, the reading is of patient {reading.study.patient}: give the exam that was read"
+        )
+    ref = study_ref(study)
+    return replace(
+        reading,
+        study=replace(
+            ref, patient=study.patient or reading.study.patient, timepoint_days=reading.study.timepoint_days or study.timepoint_days
+        ),
+    )
+
+
+def write_all(reading: Reading, folder: Path, study: Study, kinds: Iterable[str]) -> tuple[Reading, dict[str, list[str]]]:
+    """Write the outputs asked for into an existing folder.
+
+    A plain image has no DICOM object for the SR to refer to, so a Secondary Capture of it is written first; the
+    reading that is returned, and that all other outputs carry, refers to it.
+
+    Returns:
+        The reading as written, and for each kind the names of its files.
+    """
+    written: dict[str, list[str]] = {}
+    wanted = tuple(kinds)
+    if "sr" in wanted:
+        reading, study, captures = _with_dicom_images(
+            reading, study, lambda index: folder / ("image.dcm" if len(study.images) == 1 else f"image{index + 1}.dcm")
+        )
+        written["secondary_capture"] = [path.name for path in captures]
+    for kind in wanted:
+        _writer(kind)(reading, folder / NAMES[kind], study)
+        written[kind] = [NAMES[kind]]
+    return reading, {kind: names for kind, names in written.items() if names}
+
+
+def _with_dicom_images(reading: Reading, study: Study, place: Callable[[int], Path]) -> tuple[Reading, Study, list[Path]]:
+    """Reading and study whose plain images are Secondary Captures, written to ``place(index)``, and where those lie."""
+    if all(image.uid is not None for image in study.images):
+        return reading, study, []
+    from coread.formats.secondary_capture import write_secondary_capture
+
+    images, refs, written = [], [], []
+    for index, (image, ref) in enumerate(zip(study.images, reading.study.images, strict=True)):
+        if image.uid is None:
+            capture = write_secondary_capture(study, index, place(index))
+            image = replace(image, uid=capture.uid, sop_class=capture.sop_class)
+            ref = replace(ref, uid=capture.uid, sop_class=capture.sop_class)
+            written.append(place(index))
+        images.append(image)
+        refs.append(ref)
+    study = replace(study, images=tuple(images))
+    return replace(reading, study=replace(reading.study, images=tuple(refs))), study, written
+
+
+def _writer(kind: str) -> Callable[[Reading, Path, Study | None], object]:
+    if kind == "json":
+        from coread.formats.reading_json import write_json
+
+        return lambda reading, path, study: write_json(reading, path)
+    if kind == "csv":
+        from coread.formats.table import write_table
+
+        return lambda reading, path, study: write_table([reading], path)
+    if kind == "sr":
+        from coread.formats.sr import write_sr
+
+        def write(reading: Reading, path: Path, study: Study | None) -> None:
+            if study is None:
+                raise InputError(f"{path}: a DICOM SR refers to the images that were read: give the study as well")
+            write_sr(reading, path, study)
+
+        return write
+    if kind == "page":
+        from coread.report.page import write_page
+
+        return write_page
+    from coread.report.pdf import write_pdf
+
+    return write_pdf

@@ -1,0 +1,221 @@
+"""Exams into folders of outputs: one folder an exam, whole or not at all, with a record of what was done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from coread.errors import CoreadError, InputError, OutOfScopeError
+from coread.formats.open import Exam
+from coread.output import NAMES, write_all
+from coread.readers import Reader
+from coread.reading import Reading
+from coread.study import Study
+
+RECORD = "run.json"
+RECORDED_VERSIONS = ("coread", "numpy", "scipy", "onnxruntime", "pydicom", "highdicom")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one exam: ``read``, ``kept`` (already there) or ``refused`` with its reason."""
+
+    exam: str
+    folder: Path
+    status: str
+    reason: str | None = None
+    reading: Reading | None = None
+    seconds: float = 0.0
+
+
+def read_exam(path: str | Path, reader: Reader, out: str | Path, kinds: Sequence[str] = tuple(NAMES)) -> Outcome:
+    """Read the one exam at a path and write its outputs into the folder ``out`` itself.
+
+    Raises:
+        CoreadError: the exam cannot be opened or is refused; the record says why, nothing else is left.
+    """
+    from coread.formats.open import open_study
+
+    folder = Path(out)
+    _make(folder.parent)
+    study = open_study(path)
+    outcome = _read(str(path), study, reader, folder, tuple(kinds), again=True)
+    if outcome.status == "refused":
+        raise OutOfScopeError(outcome.reason or "refused")
+    return outcome
+
+
+def read_exams(
+    exams: Sequence[Exam], reader: Reader, out: str | Path, kinds: Sequence[str] = tuple(NAMES), again: bool = False
+) -> Iterator[Outcome]:
+    """Read many exams, each into its own folder under ``out``; a bad one is an outcome, not the end.
+
+    An exam whose folder holds a record of the same files, card and program is kept as it is, so that a run that was
+    cut short goes on where it stopped.
+
+    Args:
+        exams: what was found; see `coread.find_exams`.
+        reader: who reads them.
+        out: folder of folders; made where it is missing.
+        kinds: outputs to write, out of json, csv, sr, page, pdf.
+        again: read again what was already read.
+
+    Raises:
+        InputError: ``out`` cannot be made, or lies inside an exam's folder.
+    """
+    root = Path(out)
+    _refuse_inside(root, exams)
+    _make(root)
+    for exam, name in zip(exams, exam_names(exams), strict=True):
+        folder = root / name
+        if exam.study is None:
+            reason = exam.error or "cannot be opened"
+            _write_record(folder, _record(str(exam.path), None, reader, {}) | {"status": "refused", "reason": reason})
+            yield Outcome(str(exam.path), folder, "refused", reason)
+        else:
+            yield _read(str(exam.path), exam.study, reader, folder, tuple(kinds), again)
+
+
+def exam_names(exams: Iterable[Exam]) -> list[str]:
+    """A folder name for each exam: the stem of its file or folder, with a short hash where two would be the same."""
+    exams = list(exams)
+    stems = [re.sub(r"[^\w.-]+", "_", Path(e.path).resolve().stem).strip(".") or "exam" for e in exams]
+    counts = Counter(s.casefold() for s in stems)
+    names = []
+    for exam, stem in zip(exams, stems, strict=True):
+        if counts[stem.casefold()] > 1:
+            key = f"{Path(exam.path).resolve()}|{exam.study.uid if exam.study else ''}"
+            stem = f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+        names.append(stem)
+    return names
+
+
+def _read(source: str, study: Study, reader: Reader, folder: Path, kinds: tuple[str, ...], again: bool) -> Outcome:
+    start = time.perf_counter()
+    _refuse_foreign(folder)
+    try:
+        record = _record(source, study, reader, _hashes(study))
+    except OSError as error:
+        return Outcome(source, folder, "refused", f"{source}: cannot be read: {error.strerror or error}")
+    if not again and _is_done(folder, record, kinds):
+        return Outcome(source, folder, "kept")
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        reading = reader.read(study)
+        seconds = {"read": round(time.perf_counter() - start, 3)}
+        part.mkdir()
+        reading, written = write_all(reading, part, study, kinds)
+        seconds["total"] = round(time.perf_counter() - start, 3)
+        record |= {
+            "status": "read",
+            "reading": reading.uid,
+            "seconds": seconds,
+            "warnings": list(reading.warnings),
+            "outputs": {n: _sha256(part / n) for names in written.values() for n in names},
+            "secondary_capture": written.get("secondary_capture", []),
+        }
+        (part / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        _clear(folder)
+        part.rename(folder)
+    except CoreadError as error:
+        _write_record(folder, record | {"status": "refused", "reason": str(error)})
+        return Outcome(source, folder, "refused", str(error), seconds=time.perf_counter() - start)
+    except OSError as error:
+        raise InputError(f"{folder}: the outputs cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return Outcome(source, folder, "read", None, reading, time.perf_counter() - start)
+
+
+def _record(source: str, study: Study | None, reader: Reader, hashes: dict[str, str]) -> dict[str, Any]:
+    images = study.images if study else ()
+    return {
+        "schema": "coread.run/1",
+        "status": "started",
+        "exam": source,
+        "study": study.uid if study else None,
+        "inputs": [{"path": path, "sha256": digest} for path, digest in hashes.items()],
+        "images": [{"source": i.source, "uid": i.uid, "frame": i.frame} for i in images],
+        "card": {"id": reader.card.id, "version": reader.card.version, "sha256": reader.card.sha256},
+        "device": "cpu",
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in RECORDED_VERSIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _hashes(study: Study) -> dict[str, str]:
+    return {source: _sha256(Path(source)) for source in dict.fromkeys(i.source for i in study.images) if source}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_done(folder: Path, record: dict[str, Any], kinds: tuple[str, ...]) -> bool:
+    try:
+        old = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    same = ("inputs", "card", "study", "versions")
+    return (
+        isinstance(old, dict)
+        and old.get("status") == "read"
+        and all(old.get(key) == record[key] for key in same)
+        and all((folder / NAMES[kind]).is_file() for kind in kinds)
+    )
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """A folder that is about to be replaced must be one of ours: it is missing, empty, or holds our record."""
+    if folder.exists() and not (folder.is_dir() and ((folder / RECORD).is_file() or not any(folder.iterdir()))):
+        raise InputError(
+            f"{folder}: exists and was not written by Coread, so it is not replaced; move it away or choose another folder with -o"
+        )
+
+
+def _clear(folder: Path) -> None:
+    _refuse_foreign(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_record(folder: Path, record: dict[str, Any]) -> None:
+    _clear(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f".{RECORD}.part"
+    part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.replace(folder / RECORD)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: the output folder cannot be made: {error.strerror or error}; choose another with -o") from None
+
+
+def _refuse_inside(root: Path, exams: Sequence[Exam]) -> None:
+    for exam in exams:
+        given = Path(exam.path).resolve()
+        if given.is_dir() and root.resolve().is_relative_to(given):
+            raise InputError(f"{root}: the output folder lies inside the exam {exam.path}; choose one outside it with -o")
