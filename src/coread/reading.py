@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Literal
 
 Status = Literal["unverified", "signed"]
@@ -50,7 +49,7 @@ class Evidence:
     center_px: tuple[float, float] | None = None
     box_px: tuple[float, float, float, float] | None = None
     outline_px: tuple[tuple[float, float], ...] = ()
-    profile: Mapping[str, tuple[float, ...]] = MappingProxyType({})
+    profile: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     map: str | None = None
 
 

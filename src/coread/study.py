@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -14,7 +13,6 @@ from coread.geometry import Grid
 
 Side = Literal["left", "right"]
 AXES = ("t", "z", "y", "x", "c")
-NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Image:
     sop_class: str | None = None
     frame: int | None = None
     times_s: tuple[float, ...] | None = None
-    facts: Mapping[str, str] = NOTHING
+    facts: Mapping[str, str] = field(default_factory=dict)
     _kept: list[npt.NDArray[np.float32]] = field(default_factory=list, repr=False, compare=False)
 
     def __post_init__(self) -> None:
