@@ -31,6 +31,7 @@ FLOORS = {
     "service": 9,
     "cli": 10,
     "": 10,
+    "__main__": 11,
 }
 HOMES = {
     "torch": ("train/",),
