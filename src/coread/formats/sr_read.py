@@ -1,0 +1,350 @@
+"""A Reading from a DICOM SR that ``write_sr`` wrote."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import ComprehensiveSRStorage
+
+from coread.errors import InputError
+from coread.formats import sr_codes as c
+from coread.formats import sr_items as put
+from coread.formats.sr_groups import GRADE_UNIT
+from coread.reading import Evidence, Finding, ImageRef, Interval, ReaderKind, ReaderRef, Reading, StudyRef, Total
+from coread.scoring import Code, ScoringSystem, system, systems
+
+Concept = tuple[str, str]
+SIDE_OF = {(code.scheme, code.value): side for side, code in c.SIDES.items()}
+
+
+class _NotOursError(Exception):
+    """The content tree lacks something that ``write_sr`` always writes; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A content item: its children, and its value by its value type."""
+
+    data: Dataset
+    children: tuple[_Item, ...]
+
+    @property
+    def name(self) -> Concept | None:
+        return _concept(self.data, "ConceptNameCodeSequence")
+
+    @property
+    def relation(self) -> str:
+        return str(self.data.get("RelationshipType") or "")
+
+    def all(self, code: Code, kind: str, relation: str | None = None) -> Iterator[_Item]:
+        for child in self.children:
+            if child.name == (code.scheme, code.value) and child.data.get("ValueType") == kind and relation in (None, child.relation):
+                yield child
+
+    def one(self, code: Code, kind: str, relation: str | None = None) -> _Item:
+        found = next(self.all(code, kind, relation), None)
+        if found is None:
+            raise _NotOursError(f"has no {kind} {code.meaning!r}")
+        return found
+
+    def text(self, code: Code) -> str | None:
+        found = next(self.all(code, "TEXT"), None)
+        return None if found is None else str(found.data.TextValue)
+
+    def number(self, code: Code) -> float | None:
+        found = next(self.all(code, "NUM"), None)
+        return None if found is None else found.value
+
+    @property
+    def value(self) -> float:
+        measured = self.data.MeasuredValueSequence[0]
+        exact = measured.get("FloatingPointValue")
+        return float(measured.NumericValue if exact is None else exact)
+
+    @property
+    def unit(self) -> str:
+        concept = _concept(self.data.MeasuredValueSequence[0], "MeasurementUnitsCodeSequence")
+        if concept is None:
+            raise _NotOursError("has a number without unit")
+        return concept[1]
+
+    @property
+    def coded(self) -> Concept:
+        concept = _concept(self.data, "ConceptCodeSequence")
+        if concept is None:
+            raise _NotOursError("has a coded item without code")
+        return concept
+
+
+def read_sr(path: str | Path) -> Reading:
+    """The reading in a DICOM SR that Coread wrote, exactly as it was.
+
+    Raises:
+        InputError: no DICOM file, cut short, no Comprehensive SR, or an SR that is not a Coread reading.
+    """
+    where = Path(path)
+    try:
+        ds = dcmread(where)
+    except InvalidDicomError:
+        raise InputError(f"{where}: is no DICOM file; expected an SR that Coread wrote") from None
+    except OSError as error:
+        raise InputError(f"{where}: cannot be read: {error.strerror or 'cut short'}") from None
+    except (EOFError, ValueError, NotImplementedError, struct.error) as error:
+        raise InputError(f"{where}: is damaged or cut short ({error}); get the file again") from None
+    if ds.get("SOPClassUID") != ComprehensiveSRStorage:
+        kind = getattr(ds.get("SOPClassUID"), "name", None) or "no SOP class"
+        raise InputError(f"{where}: is {kind}, expected a Comprehensive SR that Coread wrote")
+    try:
+        return _reading(ds)
+    except _NotOursError as error:
+        raise InputError(f"{where}: is an SR, but not a Coread reading: it {error}") from None
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, EOFError, OSError, NotImplementedError, struct.error) as error:
+        raise InputError(
+            f"{where}: is an SR that cannot be understood as a reading, or is cut short ({error}); get the file again"
+        ) from None
+
+
+def _concept(data: Dataset, keyword: str) -> Concept | None:
+    items = data.get(keyword)
+    if not items:
+        return None
+    code = items[0]
+    return str(code.CodingSchemeDesignator), str(code.get("CodeValue") or code.LongCodeValue)
+
+
+def _tree(data: Dataset) -> _Item:
+    return _Item(data, tuple(_tree(child) for child in data.get("ContentSequence") or ()))
+
+
+def _reading(ds: Dataset) -> Reading:
+    template = (ds.get("ContentTemplateSequence") or [Dataset()])[0].get("TemplateIdentifier")
+    if template != "1500":
+        raise _NotOursError(f"follows template {template or 'none'}, expected TID 1500")
+    root = _tree(ds)
+    scored = _system(root)
+    library = root.one(c.LIBRARY, "CONTAINER")
+    images = tuple(_image(entry) for group in library.all(c.LIBRARY_GROUP, "CONTAINER") for entry in group.all(c.SOURCE, "IMAGE"))
+    places = {(ref.uid, ref.frame): index for index, ref in enumerate(images)}
+    groups = list(root.one(c.MEASUREMENTS, "CONTAINER").all(c.GROUP, "CONTAINER"))
+    total = (c.TOTAL.scheme, c.TOTAL.value)
+    kinds = [group.one(c.FINDING, "CODE").coded for group in groups]
+    codes = _Codes(scored)
+    created = root.text(c.CREATED)
+    if created is None:
+        raise _NotOursError("does not say when it was made")
+    repeat = root.number(c.REPEAT)
+    predecessors = ds.get("PredecessorDocumentsSequence")
+    return Reading(
+        uid=str(ds.SOPInstanceUID),
+        reader=_reader(root),
+        system=scored.id,
+        study=StudyRef(
+            source=root.text(c.STUDY_SOURCE) or "",
+            uid=str(ds.StudyInstanceUID),
+            patient=str(ds.PatientID) if ds.get("PatientID") else None,
+            timepoint_days=root.number(c.TIME_OFFSET),
+            side_source=root.text(c.SIDE_SOURCE),
+            images=images,
+        ),
+        findings=tuple(_finding(group, codes, places) for group, kind in zip(groups, kinds, strict=True) if kind != total),
+        totals=dict(_total(group) for group, kind in zip(groups, kinds, strict=True) if kind == total),
+        created=created,
+        status="signed" if ds.get("VerificationFlag") == "VERIFIED" else "unverified",
+        basis=str(predecessors[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID) if predecessors else None,
+        read=1 if repeat is None else int(repeat),
+        warnings=tuple(str(item.data.TextValue) for item in root.all(c.WARNING, "TEXT")),
+    )
+
+
+def _system(root: _Item) -> ScoringSystem:
+    method = root.one(c.METHOD, "CODE").coded
+    likely = sorted(systems(), key=lambda id: id != method[1].lower())
+    for scored in map(system, likely):
+        if (scored.method.scheme, scored.method.value) == method:
+            return scored
+    raise _NotOursError(f"is scored by {method[0]} {method[1]}, which is none of {', '.join(systems())}")
+
+
+class _Codes:
+    """What the codes of a scoring system stand for."""
+
+    def __init__(self, scored: ScoringSystem) -> None:
+        self.sites = {(site.code.scheme, site.code.value, site.side): site.name for site in scored.sites}
+        kinds: list[Any] = [*scored.features.values(), *scored.measurements.values()]
+        self.features = {(kind.code.scheme, kind.code.value): kind.key for kind in kinds}
+
+    def site(self, concept: Concept, side: str | None) -> str:
+        try:
+            return self.sites[(*concept, side)]
+        except KeyError:
+            raise _NotOursError(
+                f"has a finding at {concept[0]} {concept[1]}, side {side}, which its scoring system does not have"
+            ) from None
+
+    def feature(self, concept: Concept) -> str:
+        try:
+            return self.features[concept]
+        except KeyError:
+            raise _NotOursError(f"has a finding {concept[0]} {concept[1]}, which its scoring system does not have") from None
+
+
+def _reader(root: _Item) -> ReaderRef:
+    kind: ReaderKind = "model"
+    if root.one(c.OBSERVER_TYPE, "CODE").coded == (c.PERSON.scheme, c.PERSON.value):
+        kind = "person"
+        name = root.text(c.PERSON_LOGIN) or str(root.one(c.PERSON_NAME, "PNAME").data.PersonName)
+    else:
+        kind = "panel" if any(root.all(c.READER_KIND, "CODE")) else "model"
+        name = str(root.one(c.DEVICE_NAME, "TEXT").data.TextValue)
+    return ReaderRef(kind=kind, id=name, version=root.text(c.ALGORITHM_VERSION), card_sha256=root.text(c.DEVICE_SERIAL))
+
+
+def _reference(item: _Item) -> tuple[str, str, int | None]:
+    said = item.data.ReferencedSOPSequence[0]
+    frame = said.get("ReferencedFrameNumber")
+    return str(said.ReferencedSOPClassUID), str(said.ReferencedSOPInstanceUID), None if frame is None else int(frame)
+
+
+def _image(entry: _Item) -> ImageRef:
+    sop_class, uid, frame = _reference(entry)
+    rows, columns = entry.number(c.ROWS), entry.number(c.COLUMNS)
+    return ImageRef(
+        source=entry.text(c.IMAGE_SOURCE) or "",
+        uid=uid,
+        sop_class=sop_class,
+        frame=frame,
+        rows=None if rows is None else int(rows),
+        columns=None if columns is None else int(columns),
+    )
+
+
+def _total(group: _Item) -> tuple[str, Total]:
+    found = next((item for item in group.children if item.data.get("ValueType") == "NUM"), None)
+    if found is None or found.name is None:
+        raise _NotOursError("has a total without number")
+    maximum = found.number(c.MAXIMUM)
+    if maximum is None:
+        raise _NotOursError(f"does not say how high the total {found.name[1]} can be")
+    total = Total(
+        value=found.value,
+        maximum=maximum,
+        low=found.number(c.INTERVAL_LOW),
+        high=found.number(c.INTERVAL_HIGH),
+        level=found.number(c.INTERVAL_LEVEL),
+        sites_unreadable=int(found.number(c.SITES_UNREADABLE) or 0),
+    )
+    return found.name[1], total
+
+
+def _finding(group: _Item, codes: _Codes, places: dict[tuple[str | None, int | None], int]) -> Finding:
+    at = group.one(c.FINDING_SITE, "CODE")
+    lateral = next(at.all(c.LATERALITY, "CODE"), None)
+    side = None if lateral is None else SIDE_OF.get(lateral.coded)
+    kind = group.one(c.FINDING, "CODE").coded
+    feature = Code(kind[0], kind[1], "finding")
+    said = next(group.all(feature, "NUM", put.CONTAINS), None)
+    reason = None
+    if said is None:
+        said = group.one(feature, "CODE", put.CONTAINS)
+        reason = said.text(c.COMMENT)
+        if reason is None:
+            raise _NotOursError("has a finding with neither a number nor the reason why there is none")
+        value, unit, graded = None, None, False
+    else:
+        value, unit = said.value, said.unit
+        graded = GRADE_UNIT.fullmatch(unit) is not None
+    return Finding(
+        site=codes.site(at.coded, side),
+        side=side,
+        feature=codes.feature(kind),
+        grade=value if graded else None,
+        value=None if graded else value,
+        unit=None if graded else unit,
+        probabilities=tuple(item.value for item in said.all(c.PROBABILITY, "NUM")),
+        interval=_interval(said, value),
+        evidence=_evidence(group, places),
+        unreadable=reason,
+        instance=group.text(c.LESION),
+    )
+
+
+def _interval(said: _Item, value: float | None) -> Interval | None:
+    own = said.number(c.INTERVAL_VALUE)
+    low, high, level = (said.number(code) for code in (c.INTERVAL_LOW, c.INTERVAL_HIGH, c.INTERVAL_LEVEL))
+    center = value if own is None else own
+    if center is None or (own is None and low is None and high is None and level is None):
+        return None
+    return Interval(center, low, high, level)
+
+
+def _evidence(group: _Item, places: dict[tuple[str | None, int | None], int]) -> Evidence | None:
+    purpose = next(group.all(c.REGION_PURPOSE, "CODE"), None)
+    regions: dict[Concept, _Item] = {}
+    for item in group.children:
+        if item.data.get("ValueType") == "SCOORD" and item.name is not None:
+            first = item.name == (c.IMAGE_REGION.scheme, c.IMAGE_REGION.value)
+            regions[purpose.coded if first and purpose is not None else item.name] = item
+    pictures = [picture for item in regions.values() for picture in item.all(c.SOURCE, "IMAGE")]
+    pictures += group.all(c.SOURCE_OF_MEASUREMENT, "IMAGE")
+    if not pictures:
+        return None
+    _, uid, frame = _reference(pictures[0])
+    if (uid, frame) not in places:
+        raise _NotOursError(f"refers to image {uid}, which its image library does not hold")
+    outline, box, center = (_points(regions.get((code.scheme, code.value))) for code in (c.OUTLINE, c.BOX, c.CENTER))
+    return Evidence(
+        image=places[(uid, frame)],
+        center_px=center[0] if center else None,
+        box_px=(*box[0], *box[2]) if box else None,
+        outline_px=outline,
+        profile=_profile(group),
+        map=group.text(c.EVIDENCE_MAP),
+    )
+
+
+def _points(item: _Item | None) -> tuple[put.Point, ...]:
+    """Our points of a region; exact where the private doubles agree with the public coordinates, as far as those go."""
+    if item is None:
+        return ()
+    flat = [float(number) for number in _several(item.data.GraphicData)]
+    drawn = [(column - 0.5, row - 0.5) for column, row in zip(flat[::2], flat[1::2], strict=True)]
+    if len(drawn) > 3 and drawn[0] == drawn[-1]:
+        drawn.pop()
+    exact = _private(item.data, put.EXACT_COORDINATES)
+    if exact is not None:
+        kept = [float(number) for number in _several(exact)]
+        single = struct.unpack(f"<{len(kept)}f", struct.pack(f"<{len(kept)}f", *(number + 0.5 for number in kept)))
+        if [number - 0.5 for number in single] == [number for point in drawn for number in point]:
+            return tuple(zip(kept[::2], kept[1::2], strict=True))
+    return tuple(drawn)
+
+
+def _profile(group: _Item) -> dict[str, tuple[float, ...]]:
+    profile = {}
+    for place in range(put.PROFILES_AT_MOST):
+        name = _private(group.data, put.PROFILE_NAME + place)
+        if name is None:
+            break
+        profile[str(name)] = tuple(float(number) for number in _several(_private(group.data, put.PROFILE_VALUES + place)))
+    return profile
+
+
+def _private(data: Dataset, last: int) -> Any:
+    if (put.PRIVATE_GROUP, 0x0010) not in data:
+        return None
+    block = data.private_block(put.PRIVATE_GROUP, put.PRIVATE_CREATOR)
+    return block[last].value if last in block else None
+
+
+def _several(value: Any) -> list[Any]:
+    """The values of an element, whether it holds none, one or many."""
+    if value is None or value == "":
+        return []
+    return [value] if isinstance(value, (int, float, str)) else list(value)
