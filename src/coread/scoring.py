@@ -16,24 +16,8 @@ from typing import Any, get_args
 import numpy as np
 
 from coread.errors import DefinitionError, InputError
-from coread.scoring_system import (
-    Code,
-    Combine,
-    Example,
-    Feature,
-    Gather,
-    Grades,
-    Item,
-    ItemKey,
-    Measurement,
-    Scale,
-    Score,
-    ScoringSystem,
-    Site,
-    TotalRule,
-    nearest,
-    spoken_grades,
-)
+from coread.scoring_items import Code, Feature, Item, ItemKey, Measurement, Scale, Site, nearest, spoken_grades
+from coread.scoring_system import Combine, Example, Gather, Grades, Score, ScoringSystem, TotalRule
 
 __all__ = [
     "Code", "Example", "Feature", "Grades", "Item", "ItemKey", "Measurement", "Scale", "Score", "ScoringSystem", "Site", "TotalRule",

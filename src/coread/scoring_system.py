@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from coread.errors import InputError
+from coread.scoring_items import Code, Feature, Item, ItemKey, Measurement, Site, nearest, spoken_grades
 
 Combine = Literal["sum", "max", "weighted"]
 Gather = Literal["sum", "mean", "max", "count"]
-ItemKey = tuple[str, str | None, str]
 Grades = Mapping[ItemKey, float | None]
 GATHERERS: Mapping[Gather, Callable[[Sequence[float]], float]] = {
     "sum": lambda values: float(sum(values)),
@@ -20,137 +18,6 @@ GATHERERS: Mapping[Gather, Callable[[Sequence[float]], float]] = {
     "max": lambda values: float(max(values)),
     "count": lambda values: float(sum(value > 0 for value in values)),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A coded concept as DICOM writes it; scheme ``99COREAD`` marks a code of our own, where no standard one was verified."""
-
-    scheme: str
-    value: str
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """Something that is graded at a site, such as ``joint_space_narrowing``."""
-
-    key: str
-    name: str
-    code: Code
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """Something that is measured at a site and never summed; ``units`` are the UCUM units that it may be given in."""
-
-    key: str
-    name: str
-    code: Code
-    units: tuple[Code, ...]
-    definition: str
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """Grades in ascending order with their definitions in words; ``code`` is the stem of the codes of its grades."""
-
-    key: str
-    grades: tuple[float, ...]
-    definitions: tuple[str, ...]
-    code: str
-
-    @property
-    def maximum(self) -> float:
-        """The highest grade."""
-        return self.grades[-1]
-
-    @property
-    def unit(self) -> Code:
-        """UCUM unit of a grade, an annotation of its range as DICOM writes scores."""
-        span = f"{self.grades[0]:g}:{self.grades[-1]:g}"
-        return Code("UCUM", f"{{{span}}}", f"range: {span}")
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """An anatomical place on one side (None: midline), in the region whose imaging makes it readable."""
-
-    name: str
-    side: str | None
-    region: str
-    code: Code
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One box of the score sheet: a feature at a site."""
-
-    at: Site
-    feature: str
-    scale: Scale
-
-    @property
-    def site(self) -> str:
-        """Name of the site."""
-        return self.at.name
-
-    @property
-    def side(self) -> str | None:
-        """``left``, ``right`` or None."""
-        return self.at.side
-
-    @property
-    def region(self) -> str:
-        """Region whose imaging makes the item readable, such as ``hand_left``."""
-        return self.at.region
-
-    @property
-    def key(self) -> ItemKey:
-        """(site, side, feature), the key of the item's grade in a mapping of grades."""
-        return (self.at.name, self.at.side, self.feature)
-
-    @property
-    def grades(self) -> tuple[float, ...]:
-        """The grades allowed, ascending; their definitions are in ``scale.definitions``, in the same order."""
-        return self.scale.grades
-
-    @property
-    def maximum(self) -> float:
-        """The highest grade."""
-        return self.scale.maximum
-
-    @property
-    def unit(self) -> Code:
-        """UCUM unit of the grade."""
-        return self.scale.unit
-
-    @property
-    def label(self) -> str:
-        """Site, side and feature in words."""
-        return " ".join(word for word in (self.site, self.side, self.feature.replace("_", " ")) if word)
-
-    def grade_text(self, grade: float) -> str:
-        """The definition of a grade in words.
-
-        Raises:
-            InputError: the item has no such grade.
-        """
-        return self.scale.definitions[self._position(grade)]
-
-    def grade_code(self, grade: float) -> Code:
-        """The code of a grade.
-
-        Raises:
-            InputError: the item has no such grade.
-        """
-        self._position(grade)
-        return Code("99COREAD", f"{self.scale.code}-{grade:g}", f"{self.feature.replace('_', ' ')}, grade {grade:g}")
-
-    def _position(self, grade: float) -> int:
-        if grade not in self.grades:
-            raise InputError(f"{self.label}: {grade:g} is no grade here, expected {spoken_grades(self.grades)}")
-        return self.grades.index(grade)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +158,11 @@ class ScoringSystem:
     _index: Mapping[ItemKey, Item] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def maximum(self) -> float | None:
+        """What the total ``all`` can reach; None where the system has no grand total."""
+        return self.totals["all"].maximum if "all" in self.totals else None
+
+    @property
     def sites(self) -> tuple[Site, ...]:
         """Every site on every side, once, in the order of the items."""
         return tuple(dict.fromkeys(item.at for item in self.items))
@@ -362,24 +234,33 @@ class ScoringSystem:
         return scores
 
     def explain_missing(self, grades: Grades, imaged: Collection[str] | None = None) -> tuple[str, ...]:
-        """One sentence for each total that is absent or lacks sites: why, and which sites; same arguments as ``score``."""
+        """Why totals are absent or lack sites, one sentence for all totals with the same reason; arguments as for ``score``."""
         seen = self._imaged(grades, imaged)
-        sentences = []
+        reasons: dict[str, list[str]] = {}
         for name, rule in self.totals.items():
-            away = [region for region in rule.regions if region not in seen]
-            if away:
-                sentences.append(f"{name}: no total, because {', '.join(away)} was not imaged or scored")
-                continue
-            lacking = rule.unreadable(grades)
-            if not lacking:
-                continue
-            count = f"{len(lacking)} of {len(rule.sites)} sites are unreadable or not scored"
-            which = ", ".join(" ".join(word for word in place if word) for place in lacking)
-            if rule.score(grades) is None:
-                sentences.append(f"{name}: no total, because {count} and at most {rule.unreadable_allowed} may be: {which}")
-            else:
-                sentences.append(f"{name}: {count} and add nothing: {which}")
-        return tuple(sentences)
+            reason = self._lack(rule, grades, seen)
+            if reason:
+                reasons.setdefault(reason, []).append(name)
+        return tuple(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
+
+    def _lack(self, rule: TotalRule, grades: Grades, seen: set[str]) -> str:
+        """What a total lacks, in words; empty where it lacks nothing."""
+        away = [region.replace("_", " ") for region in rule.regions if region not in seen]
+        if away:
+            return f"no total, because {' and '.join(away)} {'was' if len(away) == 1 else 'were'} not imaged or scored"
+        lacking = rule.unreadable(grades)
+        if not lacking:
+            return ""
+        features = dict.fromkeys(item.feature for item in rule.items)
+        scored = {item.feature for item in rule.items if grades.get(item.key) is not None}
+        unscored = [self.features[feature].name for feature in features if feature not in scored]
+        if unscored:
+            return f"no total, because {' and '.join(unscored)} {'was' if len(unscored) == 1 else 'were'} not scored"
+        count = f"{len(lacking)} of {len(rule.sites)} sites {'is' if len(lacking) == 1 else 'are'} unreadable or not scored"
+        which = ", ".join(" ".join(word for word in place if word) for place in lacking)
+        if rule.score(grades) is None:
+            return f"no total, because {count} and at most {rule.unreadable_allowed} may be ({which})"
+        return f"{count} and add{'s' if len(lacking) == 1 else ''} nothing ({which})"
 
     def _imaged(self, grades: Grades, imaged: Collection[str] | None) -> set[str]:
         for (site, side, feature), grade in grades.items():
@@ -393,19 +274,3 @@ class ScoringSystem:
             if region not in self.regions:
                 raise InputError(f"{self.id}: unknown region {region!r}; its regions are {', '.join(self.regions)}")
         return set(imaged)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the near names, or all of them."""
-    names = list(known)
-    folded = {other.casefold(): other for other in names}
-    near = [folded[n] for n in difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.6)]
-    return f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(names)}"
-
-
-def spoken_grades(grades: Sequence[float]) -> str:
-    """Grades for a message: ``0 to 5 in steps of 1``, or the list."""
-    steps = {b - a for a, b in itertools.pairwise(grades)}
-    if len(grades) > 2 and len(steps) == 1:
-        return f"{grades[0]:g} to {grades[-1]:g} in steps of {steps.pop():g}"
-    return " or ".join(f"{grade:g}" for grade in grades)

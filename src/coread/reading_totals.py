@@ -1,0 +1,48 @@
+"""The totals that a reading's findings allow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from coread.errors import InputError
+from coread.reading import Reading, Total
+from coread.scoring import ItemKey, system
+
+
+def grades_of(reading: Reading) -> dict[ItemKey, float | None]:
+    """(site, side, feature) -> grade of each graded feature; None where it was unreadable; measurements are left out.
+
+    Raises:
+        InputError: two findings grade the same box of the score sheet.
+    """
+    features = system(reading.system).features
+    grades: dict[ItemKey, float | None] = {}
+    for finding in reading.findings:
+        if finding.feature not in features:
+            continue
+        key = (finding.site, finding.side, finding.feature)
+        if key in grades:
+            raise InputError(f"{reading.study.source}: {finding.label} was graded twice in one reading; keep one of the two")
+        grades[key] = finding.grade
+    return grades
+
+
+def with_totals(reading: Reading, imaged: Collection[str] | None = None) -> Reading:
+    """The reading with the totals that its findings allow by the rules of its scoring system, in place of those it had.
+
+    Args:
+        reading: its findings alone are used.
+        imaged: regions that were imaged; None takes those in which anything was graded.
+
+    Raises:
+        InputError: a finding that the system does not have, or two for one box of the score sheet.
+    """
+    scores = system(reading.system).score(grades_of(reading), imaged)
+    totals = {name: Total(score.value, score.maximum, sites_unreadable=score.sites_unreadable) for name, score in scores.items()}
+    return replace(reading, totals=totals)
+
+
+def missing_from(reading: Reading, imaged: Collection[str] | None = None) -> tuple[str, ...]:
+    """One sentence for each total that is absent or lacks sites, why and which; same arguments as ``with_totals``."""
+    return system(reading.system).explain_missing(grades_of(reading), imaged)

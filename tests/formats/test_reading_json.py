@@ -1,0 +1,219 @@
+"""reading.json: nothing is lost, the published schema agrees, and foreign files are refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coread.errors import InputError
+from coread.formats.reading_json import SCHEMA_FILE, read_json, write_json
+from coread.reading import Evidence, Finding, ImageRef, Interval, ReaderRef, Reading, StudyRef, Total
+
+SCHEMA = json.loads(SCHEMA_FILE.read_text())
+
+FULL = Reading(
+    uid="2.25.77",
+    reader=ReaderRef("model", "hand_svdh", "0.1.0", "ab" * 32),
+    system="svdh",
+    study=StudyRef(
+        "exam/häñd.dcm", "1.2.3", "P 7", 365.5, "tag",
+        (ImageRef("exam/häñd.dcm", "1.2.3.4", "1.2.840", 2, 2048, 1536), ImageRef("b.png")),
+    ),
+    findings=(
+        Finding(
+            "MCP 2", "left", "joint_space_narrowing", grade=2.0, probabilities=(0.1, 0.2, 0.6, 0.1 + 1e-17, 0.0),
+            interval=Interval(1.7, 1.0, 3.0, 0.9),
+            evidence=Evidence(
+                1, (100.25, 1 / 3), (90.0, 80.0, 110.0, 95.5),
+                ((90.1, 80.2), (110.3, 80.4), (110.5, 95.6), (90.7, 95.8)),
+                {"position": (0.0, 0.5, 1.0), "width": (1.2, 1.1, 0.9)}, "map.png",
+            ),
+        ),
+        Finding("MCP 2", "left", "joint_space_width", value=1.0 / 7, unit="mm", interval=Interval(1.0 / 7, 0.1, 0.2, 0.95)),
+        Finding("radiocarpal", "right", "joint_space_narrowing", unreadable="outside the image", evidence=Evidence(0, (-3.0, 5.0))),
+        Finding("MCP 3", "right", "erosion", grade=5.0, instance="lesion 1"),
+    ),
+    totals={"hand_left_narrowing": Total(2.0, 60.0, 1.0, 4.5, 0.9, 1), "hand_right_narrowing": Total(0.0, 60.0)},
+    created="2026-03-01T10:00:00+01:00",
+    status="signed",
+    basis="2.25.76",
+    read=3,
+    warnings=("a warning",),
+)  # fmt: skip
+BARE = Reading("2.25.1", ReaderRef("person", "anna"), "svdh", StudyRef("s1"), (), {}, "2026-03-01T10:00:00+00:00")
+
+
+@pytest.mark.parametrize("reading", [FULL, BARE], ids=["full", "bare"])
+def test_round_trip_is_exact_and_follows_the_schema(tmp_path: Path, reading: Reading) -> None:
+    path = write_json(reading, tmp_path / "reading.json")
+    assert read_json(path) == reading
+    jsonschema.validate(json.loads(path.read_text()), SCHEMA, cls=jsonschema.Draft202012Validator)
+    assert write_json(read_json(path), tmp_path / "again.json").read_bytes() == path.read_bytes()
+
+
+NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(
+    value=NUMBER,
+    low=st.none() | NUMBER,
+    center=st.none() | st.tuples(NUMBER, NUMBER),
+    profile=st.dictionaries(st.text(), st.lists(NUMBER).map(tuple)),
+)
+def test_any_number_survives(tmp_path_factory: pytest.TempPathFactory, value: float, low: float | None, center: Any, profile: Any) -> None:
+    finding = Finding(
+        "MCP 2",
+        "left",
+        "joint_space_width",
+        value=value,
+        unit="mm",
+        interval=Interval(value, low),
+        evidence=Evidence(0, center, profile=profile),
+    )
+    reading = replace(BARE, findings=(finding,))
+    assert read_json(write_json(reading, tmp_path_factory.mktemp("json") / "r.json")) == reading
+
+
+def test_what_could_not_be_measured_in_a_profile_is_null(tmp_path: Path) -> None:
+    evidence = Evidence(0, profile={"width": (1.0, math.nan)})
+    finding = Finding("MCP 2", "left", "joint_space_width", value=1.0, unit="mm", evidence=evidence)
+    path = write_json(replace(BARE, findings=(finding,)), tmp_path / "r.json")
+    assert json.loads(path.read_text())["findings"][0]["evidence"]["profile"]["width"] == [1.0, None]
+    jsonschema.validate(json.loads(path.read_text()), SCHEMA)
+    back = read_json(path).findings[0].evidence
+    assert back is not None
+    assert back.profile["width"][0] == 1.0
+    assert math.isnan(back.profile["width"][1])
+
+
+def test_numpy_numbers_are_written_as_plain_ones(tmp_path: Path) -> None:
+    finding = Finding(
+        "MCP 2",
+        "left",
+        "joint_space_width",
+        value=np.float32(1.5),
+        unit="mm",
+        evidence=Evidence(int(np.int64(0)), (np.float32(2), np.float64(3))),
+    )
+    (back,) = read_json(write_json(replace(BARE, findings=(finding,)), tmp_path / "r.json")).findings
+    assert back == finding
+
+
+def test_a_number_that_is_not_finite_is_refused_when_written(tmp_path: Path) -> None:
+    finding = Finding("MCP 2", "left", "joint_space_width", value=math.inf, unit="mm")
+    with pytest.raises(InputError, match="not finite"):
+        write_json(replace(BARE, findings=(finding,)), tmp_path / "r.json")
+    assert not (tmp_path / "r.json").exists()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_json(BARE, tmp_path / "absent" / "r.json")
+
+
+def changed(**parts: Any) -> dict[str, Any]:
+    """The full reading as JSON with some parts replaced; a key like ``findings/0/grade`` goes inward, ... removes it."""
+    content: dict[str, Any] = json.loads(TEXT)
+    for key, value in parts.items():
+        at: Any = content
+        *way, last = [int(k) if k.isdigit() else k for k in key.split("/")]
+        for step in way:
+            at = at[step]
+        if value is ...:
+            del at[last]
+        else:
+            at[last] = value
+    return content
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _text(tmp_path_factory: pytest.TempPathFactory) -> None:
+    global TEXT
+    TEXT = write_json(FULL, tmp_path_factory.mktemp("full") / "r.json").read_text()
+
+
+TEXT = ""
+FAULTS: list[tuple[dict[str, Any], str, bool]] = [
+    ({"schema": "coread.reading/2"}, "schema: expected coread.reading/1, got 'coread.reading/2'", True),
+    ({"schema": ...}, "no key 'schema'", True),
+    ({"uid": ...}, "uid: is missing", True),
+    ({"uid": 7}, "uid: expected text, got 7", True),
+    ({"status": "final"}, "status: expected unverified or signed", True),
+    ({"extra": 1}, "extra: unknown key", True),
+    ({"reader/kind": "robot"}, "reader.kind: expected model or person or panel", True),
+    ({"reader": "anna"}, 'reader: expected an object, got "anna"', True),
+    ({"read": 0}, "read: expected a whole number from 1", True),
+    ({"study/images": "x"}, "study.images: expected a list", True),
+    ({"study/images/0/rows": 1.5}, "study.images[0].rows: expected a whole number", True),
+    ({"findings": {}}, "findings: expected a list", True),
+    ({"findings/0": 3}, "findings[0]: expected an object, got 3", True),
+    ({"findings/0/grade": "two"}, 'findings[0].grade: expected a finite number, got "two"', True),
+    ({"findings/0/grade": True}, "findings[0].grade: expected a finite number, got true", True),
+    ({"findings/0/grade": None}, "exactly one of grade, value and unreadable", True),
+    ({"findings/0/value": 1.0}, "exactly one of grade, value and unreadable", True),
+    ({"findings/1/unit": None}, "a value needs its unit", True),
+    ({"findings/0/side": "L"}, "findings[0].side: expected left or right, got 'L'", True),
+    ({"findings/0/probabilities/0": None}, "findings[0].probabilities[0]", True),
+    ({"findings/0/evidence/center_px": [1]}, "findings[0].evidence.center_px: expected 2 numbers", True),
+    ({"findings/0/evidence/outline_px/1": [1, 2, 3]}, "outline_px[1]: expected 2 numbers", True),
+    ({"findings/0/evidence/outline_px": 5}, "outline_px: expected a list", True),
+    ({"findings/0/evidence/profile": []}, "profile: expected an object", True),
+    ({"findings/0/evidence/profile/width": 1}, "profile.width: expected a list", True),
+    ({"findings/0/evidence/image": -1}, "evidence.image: expected a whole number from 0", True),
+    ({"totals/hand_left_narrowing/maximum": ...}, "totals.hand_left_narrowing.maximum: is missing", True),
+    ({"totals": []}, "totals: expected an object", True),
+    ({"warnings": [1]}, "warnings: expected a list of texts", True),
+    ({"system": "svdx"}, "unknown scoring system 'svdx'", False),
+    ({"findings/0/grade": 7}, "MCP 2 left joint space narrowing is 7, expected 0 to 4", False),
+    ({"findings/0/site": "MCP 9"}, "unknown site 'MCP 9'", False),
+    ({"totals/hand_middle": {"value": 1, "maximum": 2, "sites_unreadable": 0}}, "totals.hand_middle", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("parts", "says", "schema_sees_it"), FAULTS, ids=[says for _, says, _ in FAULTS])
+def test_malformed_readings_are_refused_here_and_by_the_schema(
+    tmp_path: Path, parts: dict[str, Any], says: str, schema_sees_it: bool
+) -> None:
+    content = changed(**parts)
+    path = tmp_path / "reading.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError) as caught:
+        read_json(path)
+    assert says in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert jsonschema.Draft202012Validator(SCHEMA).is_valid(content) is not schema_sees_it
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "not valid JSON"),
+        (b"{", "not valid JSON"),
+        (b"\xff\xfe", "not valid JSON"),
+        (b"[1, 2]", "no reading of Coread"),
+        (b'"text"', "no reading of Coread"),
+        (b'{"a": NaN}', "NaN is not a JSON number"),
+        (b'{"resourceType": "Observation"}', "no reading of Coread"),
+        (b"[" * 100_000, "not valid JSON"),
+    ],
+)
+def test_foreign_files(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "reading.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        read_json(path)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_json(tmp_path / "absent.json")
+
+
+def test_the_schema_is_itself_valid() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
