@@ -1,0 +1,237 @@
+"""A reading as one self-contained HTML page: it asks nothing of the network, and says all it has to say without JavaScript."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coread.reading import Finding, Reading, Total
+from coread.report import palette, words
+from coread.report.closeup import Closeup, Plot, Points, closeup
+from coread.report.films import Film, Mark, films
+from coread.report.picture import flat
+from coread.report.view import Graded, Joint, Shown, shown
+from coread.scoring import system
+from coread.study import Study
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+HERE = Path(__file__).parent
+
+
+def write_page(reading: Reading, path: str | Path, study: Study | None = None) -> None:
+    """Write a reading as one HTML file without any outside request.
+
+    The page shows the image with every site marked, each joint close up, the score sheet, totals, what was unreadable
+    and why, warnings and provenance. A Content Security Policy in the file forbids every outside request and every
+    script and style but its own, so that text from a file can do no harm.
+
+    Args:
+        reading: what is shown; it may come from a model or a person, with or without places.
+        path: the file to write.
+        study: the study that was read; without it the marks stand on a blank field, or there is none.
+
+    Raises:
+        InputError: the reading's scoring system is unknown, or an image cannot be decoded.
+    """
+    Path(path).write_text(page(reading, study), encoding="utf-8")
+
+
+def page(reading: Reading, study: Study | None = None) -> str:
+    """The HTML of `write_page`."""
+    from markupsafe import Markup
+
+    view = shown(reading, system(reading.system), study)
+    pixels = [flat(image) for image in study.images] if study else []
+    made = films(reading, pixels, {feature: view.highest[feature] for feature in view.features if feature in view.highest})
+    boxes = {id(box.finding): box for joint in view.joints for box in joint.graded}
+    joints = [_joint(joint, closeup(joint, pixels), view) for joint in view.joints if _drawn(joint, view)]
+    style = "\n".join((_text("page.css"), palette.css(), *(_film_css(i, film) for i, film in enumerate(made)), _footer_css(reading)))
+    script = _text("page.js")
+    return _template().render(
+        view=view,
+        status=words.status_words(reading),
+        reader=words.reader_words(reading),
+        films=[_film(film, boxes, view) for film in made],
+        marked=_marked(made, view),
+        joints=joints,
+        columns=[
+            {"name": words.feature_words(f, view.system), "short": _short(words.feature_words(f, view.system))} for f in view.sheet.features
+        ],
+        sheet_note=_sheet_note(view),
+        has_pixels=any(film.picture for film in made),
+        has_doubt=any(box.share is not None for box in boxes.values()),
+        has_edges=any(joint["close"]["proximal"] for joint in joints),
+        policy=_policy(style, script),
+        style=Markup(style),
+        script=Markup(script),
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing but this page's own style and script, known by their hashes, and pictures inside the file."""
+
+    def known(text: str) -> str:
+        return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii") + "'"
+
+    return f"default-src 'none'; img-src data:; style-src {known(style)}; script-src {known(script)}; base-uri 'none'; form-action 'none'"
+
+
+@cache
+def _text(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters |= {
+        "number": words.number,
+        "interval": words.interval,
+        "sentence": words.sentence,
+        "spoken": spoken,
+        "unassessed": _unassessed,
+        "share": lambda total, bound: _percent_of(total, getattr(total, bound)),
+        "span": lambda total: round(_percent_of(total, total.high) - _percent_of(total, total.low), 2),
+        "percent": lambda share: "< 1 %" if 0 < share < 0.005 else f"{round(share * 100)} %",
+    }
+    return environment.from_string(_text("page.html"))
+
+
+def spoken(box: Graded) -> str:
+    """A box of the sheet in words, for a screen reader and for the tip under the pointer."""
+    finding = box.finding
+    said = f"{words.place_words(finding.site, finding.side)}, {box.feature_name}: "
+    if finding.grade is None:
+        return said + f"not readable, {finding.unreadable}"
+    sure = f", {round(box.share * 100)} % sure" if box.share is not None else ""
+    return said + f"grade {finding.grade:g}{sure}"
+
+
+def _unassessed(box: Graded) -> bool:
+    """Unreadable without a place: there is nothing to open."""
+    return box.finding.grade is None and box.finding.evidence is None
+
+
+def _percent_of(total: Total, value: float) -> float:
+    return round(min(100.0, max(0.0, 100.0 * value / total.maximum)), 2) if total.maximum else 0.0
+
+
+def _drawn(joint: Joint, view: Shown) -> bool:
+    """Whether a joint has anything to show: a grade or reason of a feature that was assessed, or a measurement."""
+    return bool(joint.measured) or any(box.finding.feature in view.features and not _unassessed(box) for box in joint.graded)
+
+
+def _short(name: str) -> str:
+    """A feature's name short enough for a column: ``joint space narrowing`` as ``narrowing``."""
+    return name.removeprefix("joint space ").removeprefix("bone marrow ")
+
+
+def _sheet_note(view: Shown) -> str:
+    """What the columns leave out: features that were not assessed at all, each with the reason."""
+    whole = {feature: reason for feature, reason, places, _ in view.unreadable if not places}
+    return "; ".join(f"{words.sentence(feature)}: {reason}" for feature, reason in whole.items())
+
+
+def _footer_css(reading: Reading) -> str:
+    """The banner at the foot of every printed page."""
+    return f'@page{{@bottom-left{{content:"Coread · {words.status_words(reading)}"}}}}'
+
+
+def _film_css(index: int, film: Film) -> str:
+    """A film no higher than the window; its proportions are known only here."""
+    return f"@media screen and (min-width:64rem){{.film-{index} .stage{{max-width:{88 * film.width / film.height:.1f}vh}}}}"
+
+
+def _marked(made: Sequence[Film], view: Shown) -> list[Mapping[str, Any]]:
+    """The features that have marks, with the legend of their grades."""
+    used = {mark.feature for film in made for mark in film.marks}
+    order = [feature for feature in view.features if feature in view.highest]
+    legends: list[Mapping[str, Any]] = []
+    for index, feature in enumerate(order):
+        if index in used:
+            grades = max((b.grades for j in view.joints for b in j.graded if b.finding.feature == feature), key=len)
+            legend = [(palette.step_of(grade, grades[-1]), f"{grade:g}") for grade in grades]
+            legends.append({"index": index, "name": words.feature_words(feature, view.system), "legend": legend})
+    return legends
+
+
+def _film(film: Film, boxes: Mapping[int, Graded], view: Shown) -> Mapping[str, Any]:
+    side = f" ({film.side})" if film.side else ""
+    many = len(view.reading.study.images) > 1
+    name = f"Image {film.image + 1}{side}" if many or film.side else "The image"
+    graded = sum(mark.finding.grade is not None for mark in film.marks)
+    count = f"{graded} graded, {len(film.marks) - graded} not readable"
+    return {
+        "picture": film.picture,
+        "box": f"{film.left - 0.5:g} {film.top - 0.5:g} {film.width} {film.height}",
+        "alt": f"{name}: radiograph with {len(film.marks)} marked findings, listed in the score sheet",
+        "label": f"{name}: findings at their places",
+        "caption": f"{name}: {count}" + ("" if film.picture else " (shown without its pixels)"),
+        "scale": f"{film.scale:.3f}",
+        "marks": [_mark(mark, boxes[id(mark.finding)]) for mark in film.marks],
+    }
+
+
+def _mark(mark: Mark, box: Graded) -> Mapping[str, Any]:
+    return {
+        "key": words.key_of(mark.finding.site, mark.finding.side),
+        "feature": mark.feature,
+        "box": box,
+        "label": spoken(box),
+        "x": f"{mark.x:.1f}",
+        "y": f"{mark.y:.1f}",
+        "dx": f"{mark.dx:.1f}",
+        "dy": f"{mark.dy:.1f}",
+    }
+
+
+def _joint(joint: Joint, close: Closeup, view: Shown) -> Mapping[str, Any]:
+    picture = close.picture
+    return {
+        "key": joint.key,
+        "title": joint.title,
+        "boxes": [box for box in joint.graded if box.finding.feature in view.features and not _unassessed(box)],
+        "measured": [(name, _measured(finding)) for name, finding in joint.measured],
+        "close": {
+            "picture": picture,
+            "box": f"{picture.left - 0.5:g} {picture.top - 0.5:g} {picture.width} {picture.height}" if picture else "",
+            "left": picture.left - 0.5 if picture else 0,
+            "top": picture.top - 0.5 if picture else 0,
+            "alt": f"{joint.title}: close view of the image" + (" with the ends of both bones drawn in" if close.proximal else ""),
+            "outline": _points(close.outline),
+            "proximal": _points(close.proximal),
+            "distal": _points(close.distal),
+            "plot": _plot(close.plot) if close.plot else None,
+        },
+    }
+
+
+def _measured(finding: Finding) -> str:
+    if finding.value is None or finding.unit is None:
+        return f"not measured: {finding.unreadable}"
+    bounds = words.interval(finding.interval, finding.unit)
+    return words.quantity(finding.value, finding.unit) + (f" ({bounds})" if bounds else "")
+
+
+def _points(points: Points) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def _plot(plot: Plot) -> Mapping[str, Any]:
+    return {
+        "summary": plot.summary,
+        "unit": plot.unit,
+        "x_ticks": plot.x_ticks,
+        "y_ticks": plot.y_ticks,
+        "runs": [_points(run) for run in plot.width],
+        "expected": _points(plot.expected),
+        "narrowest": plot.narrowest,
+    }

@@ -1,0 +1,102 @@
+"""Numbers and names in the words of a report; the page and the PDF share them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from coread.reading import Finding, Interval, Reading, Total
+from coread.scoring import ScoringSystem
+
+DECIMALS: Mapping[str, int] = {"mm": 2, "%": 0, "deg": 0, "mL": 2}
+UNITS: Mapping[str, str] = {"deg": "°", "%": " %"}
+UNVERIFIED = "Research use, unverified"
+
+
+def number(value: float, unit: str | None = None) -> str:
+    """A number with the decimals that its unit deserves; grades and totals without trailing zeros."""
+    if unit is not None and unit in DECIMALS:
+        return f"{value:.{DECIMALS[unit]}f}".replace("-", "−")
+    return f"{round(value, 1):g}".replace("-", "−")
+
+
+def quantity(value: float, unit: str) -> str:
+    """A number and its unit."""
+    return number(value, unit) + UNITS.get(unit, f" {unit}")
+
+
+def interval(of: Interval | Total | None, unit: str | None = None) -> str:
+    """``31–44, 90 %``, or nothing where no interval was measured."""
+    if of is None or of.low is None or of.high is None:
+        return ""
+    level = f", {round(of.level * 100)} %" if of.level else ""
+    return f"{number(of.low, unit)}–{number(of.high, unit)}{level}"
+
+
+def total_text(total: Total) -> str:
+    """``37 (31–44, 90 %) of 140``."""
+    bounds = interval(total)
+    return f"{number(total.value)}{f' ({bounds})' if bounds else ''} of {number(total.maximum)}"
+
+
+def region_words(region: str) -> str:
+    """``hand_left`` as ``left hand``."""
+    words = region.split("_")
+    if words[-1] in ("left", "right"):
+        words = [words[-1], *words[:-1]]
+    return " ".join(words)
+
+
+def total_words(name: str, system: ScoringSystem) -> str:
+    """The name of a total in words: ``hand_left_erosion`` as ``Left hand, erosion``; ``all`` as ``All sites``."""
+    if name == "all":
+        return "All sites"
+    for stem in sorted(set(system.regions), key=len, reverse=True):
+        if name == stem or name.startswith(stem + "_"):
+            rest = name[len(stem) + 1 :].replace("_", " ")
+            return sentence(region_words(stem) + (f", {rest}" if rest else ""))
+    first, _, rest = name.partition("_")
+    return sentence((first if first != "all" else "all sites") + (f", {rest.replace('_', ' ')}" if rest else ""))
+
+
+def feature_words(feature: str, system: ScoringSystem) -> str:
+    """A feature's or measurement's name as the system gives it."""
+    known = system.features.get(feature) or system.measurements.get(feature)
+    return known.name if known else feature.replace("_", " ")
+
+
+def place_words(site: str, side: str | None) -> str:
+    """``MCP 2, left``."""
+    return f"{site}, {side}" if side else site
+
+
+def key_of(site: str, side: str | None) -> str:
+    """A name for links inside the page, out of letters, digits and hyphens."""
+    return "site-" + re.sub(r"[^a-z0-9]+", "-", f"{site} {side or ''}".lower()).strip("-")
+
+
+def sentence(text: str) -> str:
+    """The text with its first letter raised; abbreviations stay as they are."""
+    return text[:1].upper() + text[1:]
+
+
+def status_words(reading: Reading) -> str:
+    """The banner: unverified until a person signs."""
+    return UNVERIFIED if reading.status != "signed" else "Signed reading"
+
+
+def reader_words(reading: Reading) -> str:
+    """Who read, with version."""
+    kind = {"model": "Model", "person": "Reader", "panel": "Panel"}[reading.reader.kind]
+    return f"{kind} {reading.reader.id}" + (f" {reading.reader.version}" if reading.reader.version else "")
+
+
+def doubt_of(finding: Finding, grades: tuple[float, ...]) -> tuple[str, float | None]:
+    """How sure the stated grade is: ``sure`` (80 % and more), ``likely`` (50 % and more), ``unsure``, and its probability.
+
+    A grade without probabilities, such as a person's, is drawn like a sure one and has no number.
+    """
+    if finding.grade is None or len(finding.probabilities) != len(grades) or finding.grade not in grades:
+        return "sure", None
+    share = finding.probabilities[grades.index(finding.grade)]
+    return ("sure" if share >= 0.8 else "likely" if share >= 0.5 else "unsure"), share
