@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -17,12 +17,14 @@ from pydicom.uid import UID
 from coread.errors import InputError
 from coread.formats.dicom_facts import facts_of, grid_of, laterality_of, merged, patient_of
 from coread.formats.dicom_pixels import check_codec, guessed_transfer_syntax, in_modality_units, luma, quiet, shown, stored_values
-from coread.formats.plain import MAX_PIXELS, MIN_SIDE, colour_of, content_uid
+from coread.formats.plain import MAX_PIXELS, MIN_SIDE, colour_of
+from coread.formats.uids import derived_uid
 from coread.study import Image, Side, Study
 
 Array = npt.NDArray[np.float32]
 RADIOGRAPHS = frozenset({"CR", "DX", "MG", "RF", "XA", "RG", "PX", "IO", "DF"})
 SECTIONS = frozenset({"CT", "MR", "PT", "NM"})
+SIDE_WORDS: Mapping[str, Side] = {"L": "left", "R": "right"}
 CINE = frozenset({"US", "XA", "RF", "ES", "IVUS"})
 NOT_IMAGES = ("Segmentation", "Dose", "Parametric Map", "Presentation State", "Real World Value", "Registration", "Fiducials")
 PIXEL_TAGS = (b"\xe0\x7f\x10\x00", b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00")
@@ -83,7 +85,7 @@ def read_dicom(path: Path) -> DicomFile:
     sop_class = str(dataset.get("SOPClassUID", "") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
     kind = UID(sop_class).name if sop_class else "DICOM object of an unstated class"
     object_uid = str(dataset.get("SOPInstanceUID", "")) or None
-    study = str(dataset.get("StudyInstanceUID", "")) or content_uid("study", object_uid or str(path.resolve()))
+    study = str(dataset.get("StudyInstanceUID", "")) or derived_uid("study", object_uid or str(path.resolve()))
     notes: list[str] = []
     images: tuple[Image, ...] = ()
     is_image = pixel_bytes is not None and not any(word in kind for word in NOT_IMAGES)
@@ -132,7 +134,7 @@ def study_from(files: Sequence[DicomFile], source: str) -> Study:
         source=source,
         patient=cast("str | None", patient),
         date=cast("str | None", date),
-        side=cast("Side | None", side if side in ("left", "right") else None),
+        side=SIDE_WORDS.get(side or ""),
         side_source="tag" if side is not None else None,
         age_years=cast("float | None", age),
         sex=cast("str | None", sex),

@@ -12,11 +12,11 @@ from pydicom.dataset import Dataset
 
 from coread.geometry import Grid
 
-SIDES: Mapping[str, str] = {"L": "left", "R": "right", "B": "both"}
+SIDES = ("L", "R", "B")
 SIDE_CODES: Mapping[tuple[str, str], str] = {
-    ("SCT", "7771000"): "left", ("SCT", "24028007"): "right", ("SCT", "51440002"): "both",
-    ("SRT", "G-A101"): "left", ("SRT", "G-A100"): "right", ("SRT", "G-A102"): "both",
-    ("SNM3", "G-A101"): "left", ("SNM3", "G-A100"): "right", ("SNM3", "G-A102"): "both",
+    ("SCT", "7771000"): "L", ("SCT", "24028007"): "R", ("SCT", "51440002"): "B",
+    ("SRT", "G-A101"): "L", ("SRT", "G-A100"): "R", ("SRT", "G-A102"): "B",
+    ("SNM3", "G-A101"): "L", ("SNM3", "G-A100"): "R", ("SNM3", "G-A102"): "B",
 }  # fmt: skip
 """DICOM PS3.16 CID 244 (Laterality)."""
 VIEW_CODES: Mapping[tuple[str, str], str] = {
@@ -29,7 +29,7 @@ FACTS: Mapping[str, str] = {
     "modality": "Modality", "manufacturer": "Manufacturer", "model": "ManufacturerModelName", "kvp": "KVP", "exposure_mas": "Exposure",
     "presentation": "PresentationIntentType", "patient_orientation": "PatientOrientation", "detector": "DetectorType",
     "photometric": "PhotometricInterpretation", "burned_in": "BurnedInAnnotation", "conversion": "ConversionType",
-    "calibration": "PixelSpacingCalibrationType", "lossy": "LossyImageCompression",
+    "calibration": "PixelSpacingCalibrationType", "series_uid": "SeriesInstanceUID", "lossy": "LossyImageCompression",
 }  # fmt: skip
 
 
@@ -78,12 +78,12 @@ def facts_of(dataset: Dataset, notes: list[str], name: str) -> dict[str, str]:
 
 
 def laterality_of(dataset: Dataset, notes: list[str], name: str) -> str | None:
-    """``left``, ``right`` or ``both`` from Image or Frame Laterality, the region's modifier or the series' Laterality."""
-    stated = [SIDES.get(_text(dataset, keyword).upper()[:1]) for keyword in ("ImageLaterality", "FrameLaterality")]
+    """``L``, ``R`` or ``B`` (both) from Image or Frame Laterality, the region's modifier or the series' Laterality."""
+    stated = [_text(dataset, keyword).upper()[:1] for keyword in ("ImageLaterality", "FrameLaterality")]
     region = dataset.get("AnatomicRegionSequence")
-    stated.append(_code(region[0], "AnatomicRegionModifierSequence", SIDE_CODES, only=True) if region else None)
-    stated.append(SIDES.get(_text(dataset, "Laterality").upper()[:1]))
-    found = [side for side in stated if side]
+    stated.append(_code(region[0], "AnatomicRegionModifierSequence", SIDE_CODES, only=True) or "" if region else "")
+    stated.append(_text(dataset, "Laterality").upper()[:1])
+    found = [side for side in stated if side in SIDES]
     if len(set(found)) > 1:
         notes.append(f"{name} contradicts itself on the side ({', '.join(found)}); {found[0]} was taken.")
     return found[0] if found else None

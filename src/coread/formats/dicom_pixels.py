@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +19,12 @@ import numpy.typing as npt
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
-from pydicom.uid import JPEG2000, UID, DeflatedExplicitVRLittleEndian, JPEG2000Lossless
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, JPEGExtended12Bit
 
 from coread.errors import InputError
 
 Array = npt.NDArray[np.float32]
-J2K = (JPEG2000, JPEG2000Lossless)
-"""Decoded by GDCM alone where it is installed: the other codecs write to stderr when the data are damaged."""
+STDERR_LOCK = threading.Lock()
 ROBUST_PERCENT = (0.5, 99.5)
 """Range shown where the file states no window: all but the darkest and brightest half per cent."""
 
@@ -72,13 +73,14 @@ def stored_values(path: Path, frame: int | None) -> tuple[Dataset, npt.NDArray[A
         try:
             dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True)
             syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))
-            plugin = "gdcm" if syntax in J2K and "gdcm" in get_decoder(syntax).available_plugins else ""
             if frame is not None and syntax and syntax != DeflatedExplicitVRLittleEndian and int(dataset.get("NumberOfFrames") or 1) > 1:
-                return dataset, _colours(dataset, pixel_array(path, index=frame - 1, decoding_plugin=plugin))
+                with _hushed() if syntax.is_compressed else contextlib.nullcontext():
+                    return dataset, _colours(dataset, pixel_array(path, index=frame - 1))
             dataset = pydicom.dcmread(path, force=True)
             if not syntax:
                 dataset.file_meta.TransferSyntaxUID = guessed_transfer_syntax(dataset)
-            values = pixel_array(dataset, index=None if frame is None else frame - 1, decoding_plugin=plugin)
+            with _hushed() if syntax.is_compressed else contextlib.nullcontext():
+                values = _decoded(path, dataset, frame)
             for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):
                 if keyword in dataset:
                     del dataset[keyword]
@@ -92,6 +94,47 @@ def stored_values(path: Path, frame: int | None) -> tuple[Dataset, npt.NDArray[A
         except Exception as error:
             # Codecs raise whatever they like on damaged data (struct.error, RuntimeError, AttributeError, ValueError, ...).
             raise InputError(f"{path}: its pixel data are damaged or cut short and cannot be decoded; export the image again") from error
+
+
+def _decoded(path: Path, dataset: Dataset, frame: int | None) -> npt.NDArray[Any]:
+    if dataset.file_meta.TransferSyntaxUID == JPEGExtended12Bit and int(dataset.BitsStored) > 8:
+        values = _twelve_bit_jpeg(path, dataset)
+        return values if frame is None or values.ndim == 2 else values[frame - 1]
+    decoded: npt.NDArray[Any] = pixel_array(dataset, index=None if frame is None else frame - 1)
+    return decoded
+
+
+def _twelve_bit_jpeg(path: Path, dataset: Dataset) -> npt.NDArray[Any]:
+    """Lossy JPEG of 12 bits, which pydicom hands to no codec; GDCM decodes it when it reads the whole file."""
+    import gdcm
+
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(path))
+    if not reader.Read():
+        raise ValueError("GDCM does not read it")
+    data = reader.GetImage().GetBuffer().encode("utf-8", "surrogateescape")
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    kind = "<i2" if int(dataset.get("PixelRepresentation") or 0) else "<u2"
+    shape = (int(dataset.Rows), int(dataset.Columns))
+    return np.frombuffer(data, kind).reshape(shape if frames == 1 else (frames, *shape))
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Keeps what the codecs write to the C library's stderr off the terminal while one image is decoded."""
+    with STDERR_LOCK:
+        try:
+            kept = os.dup(2)
+        except OSError:  # there is no stderr
+            yield
+            return
+        try:
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def guessed_transfer_syntax(dataset: Dataset) -> UID:

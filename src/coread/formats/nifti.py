@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from coread.errors import InputError
 from coread.formats.dicom_pixels import quiet, robust
-from coread.formats.plain import MIN_SIDE, content_uid
+from coread.formats.plain import MIN_SIDE
+from coread.formats.uids import derived_uid
 from coread.geometry import FloatArray, Grid
 from coread.study import Image, Study
 
@@ -64,7 +65,7 @@ def open_nifti(path: Path) -> Study:
     placed = int(loaded.header["sform_code"]) > 0 or int(loaded.header["qform_code"]) > 0
     thick = [axis for axis in range(3) if shape[axis] > 1]
     with path.open("rb") as file:
-        uid = content_uid("study", hashlib.file_digest(file, "sha256").hexdigest())
+        uid = derived_uid("study", hashlib.file_digest(file, "sha256").hexdigest())
     if len(shape) == 3 and len(thick) <= 2:
         image = _slice(path, shape, affine, placed)
         if not placed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from coread.errors import InputError
 from coread.formats.sidecar import Sidecar
+from coread.formats.uids import derived_uid
 from coread.geometry import Grid
 from coread.study import Image, Study
 
@@ -26,6 +27,7 @@ EXTENSIONS = {
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
     ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP",
 }  # fmt: skip
+SIDE_LETTERS: Mapping[str, str] = {"left": "L", "right": "R", "both": "B"}
 MAX_PIXELS = 150_000_000
 """More than any film scanner or detector gives; a larger image is refused before it fills the memory."""
 MIN_SIDE = 2
@@ -58,12 +60,6 @@ def is_plain(head: bytes) -> bool:
     )  # fmt: skip
 
 
-def content_uid(*parts: str) -> str:
-    """A UID under 2.25 that depends on nothing but ``parts``: the same content gets the same UID everywhere, at any time."""
-    digest = hashlib.sha256("\0".join(parts).encode()).digest()
-    return f"2.25.{int.from_bytes(digest[:16], 'big')}"
-
-
 def open_plain(files: Sequence[Path], sidecars: Sequence[Sidecar | None], source: str) -> Study:
     """One study from plain images and what their sidecars say.
 
@@ -88,7 +84,7 @@ def open_plain(files: Sequence[Path], sidecars: Sequence[Sidecar | None], source
     images = tuple(image for file in read for image in file.images)
     notes = list(dict.fromkeys(note for file in read for note in file.warnings))
     return Study(
-        uid=content_uid("study", *(file.sha256 for file in read)),
+        uid=derived_uid("study", *(file.sha256 for file in read)),
         images=images,
         source=source,
         side=side if side == "left" or side == "right" else None,
@@ -131,23 +127,21 @@ def read_plain(path: Path, sidecar: Sidecar | None) -> PlainFile:
 def _image(path: Path, image: Pillow.Image, sidecar: Sidecar | None, where: tuple[int, int | None]) -> Image:
     page, frame = where
     columns, rows = image.size
-    if image.getexif().get(ORIENTATION_TAG) in TRANSPOSED and image.format != "TIFF":
-        rows, columns = columns, rows
-    if image.format == "TIFF" and image.getexif().get(ORIENTATION_TAG) in TRANSPOSED:
-        rows, columns = _tiff_size(image)
+    if image.format != "TIFF" and image.getexif().get(ORIENTATION_TAG) in TRANSPOSED:
+        rows, columns = columns, rows  # Pillow turns the size of a TIFF itself
     _check_size(path, rows, columns)
     facts: dict[str, str] = {"format": str(image.format)}
     axes: tuple[str, ...] = ("y", "x")
     shape: tuple[int, ...] = (rows, columns)
     if image.mode not in ("1", "L", "LA", "I", "F") and not image.mode.startswith("I;"):
-        colour = colour_of(_thumbnail(path, page))
+        colour = colour_of(_thumbnail(image))
         if colour != "no":
             facts["colour"] = colour
         if colour == "yes":
             axes, shape = ("y", "x", "c"), (rows, columns, 3)
     grid = None
     if sidecar is not None:
-        stated = {"laterality": sidecar.side, "view": sidecar.view, "body_part": sidecar.body_part}
+        stated = {"laterality": SIDE_LETTERS.get(sidecar.side or ""), "view": sidecar.view, "body_part": sidecar.body_part}
         facts.update({key: value for key, value in stated.items() if value is not None})
         if sidecar.spacing_mm is not None:
             grid = Grid(sidecar.spacing_mm, "sidecar")
@@ -234,18 +228,12 @@ def _pages(image: Pillow.Image) -> list[int]:
     return pages or [0]
 
 
-def _tiff_size(image: Pillow.Image) -> tuple[int, int]:
-    """Rows and columns after a TIFF's orientation: Pillow turns the size with it when the file is opened."""
-    return image.height, image.width
-
-
-def _thumbnail(path: Path, page: int) -> npt.NDArray[np.uint8]:
-    with _opened(path, page) as image:
-        _check_size(path, image.height, image.width)
-        image.draft("RGB", (256, 256))
-        step = max(1, math.isqrt(image.width * image.height // 65536))
-        small = image.reduce(step) if image.mode in ("RGB", "YCbCr", "CMYK") else image
-        return np.asarray(_on_black(small).convert("RGB"))
+def _thumbnail(image: Pillow.Image) -> npt.NDArray[np.uint8]:
+    """About 256 x 256 pixels of an image, RGB; decodes it, at a lower resolution where the format can."""
+    image.draft("RGB", (256, 256))
+    step = max(1, math.isqrt(image.width * image.height // 65536))
+    small = image.reduce(step) if image.mode in ("RGB", "YCbCr", "CMYK") else image
+    return np.asarray(_on_black(small).convert("RGB"))
 
 
 def _on_black(image: Pillow.Image) -> Pillow.Image:
