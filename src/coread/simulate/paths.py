@@ -1,0 +1,131 @@
+"""Path lengths: how many mm of mineral and of bone a ray crosses at each pixel."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from coread.simulate.bones import Bone
+from coread.simulate.outline import distance_map
+
+Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.float32]
+
+_X = np.linspace(0.0, 1.0, 1025)
+# integral of sqrt(1 - (1 - x)^2) from 0 to x
+_PHI = np.pi / 4 - 0.5 * ((1 - _X) * np.sqrt(1 - (1 - _X) ** 2) + np.arcsin(1 - _X))
+
+
+def _integral(x: Array) -> Array:
+    inner = np.interp(np.clip(x, 0, 1), _X, _PHI)
+    out: Array = inner + np.maximum(x - 1, 0)
+    return out
+
+
+def rounded(distance: Array, round_mm: Array, pixel_mm: float) -> Array:
+    """Share of a body's full depth at a distance from its edge, averaged over a pixel: a quarter ellipse, then 1."""
+    a = np.maximum(round_mm, 0.05)
+    high = a * _integral((distance + pixel_mm / 2) / a)
+    low = a * _integral((distance - pixel_mm / 2) / a)
+    out: Array = (high - low) / pixel_mm
+    return out
+
+
+TILE = 384
+TILE_STEP_MM = 0.11
+
+
+@functools.lru_cache(maxsize=4)
+def texture_tile(seed: int) -> Image:
+    """A periodic tile of trabecular texture, mean 0, deviation 1, stretched along its rows (the bone's axis)."""
+    white = np.random.default_rng([seed, 7]).standard_normal((2, TILE, TILE), dtype=np.float32)
+    fine = gaussian_filter(white[0], (3.2, 1.5), mode="wrap") - gaussian_filter(white[0], (9, 4.5), mode="wrap")
+    coarse = gaussian_filter(white[1], (9, 5), mode="wrap")
+    tile = fine / fine.std() + 0.45 * coarse / coarse.std()
+    out: Image = (tile / tile.std()).astype(np.float32)
+    return out
+
+
+def texture(points_s: Array, points_t: Array, seed: int, shift: float) -> Array:
+    """The texture at positions along and across a bone, mm."""
+    tile = texture_tile(seed)
+    at = np.stack([points_s / TILE_STEP_MM + 97.0 * shift, points_t / TILE_STEP_MM + 41.0 * shift])
+    out: Array = map_coordinates(tile, at, order=1, mode="grid-wrap")
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One bone's part of the film.
+
+    Attributes:
+        rows, columns: where the patch lies.
+        mineral: mm of compact bone along the ray.
+        body: mm of the whole bone, marrow included.
+        inside: distance from the edge in mm, negative outside.
+    """
+
+    rows: slice
+    columns: slice
+    mineral: Array
+    body: Array
+    inside: Array
+
+
+def bone_patch(bone: Bone, pixel_mm: float, shape: tuple[int, int], seed: int, mineral: float = 1.0, grain: float = 1.0) -> Patch | None:
+    """Path lengths through one bone; its outline is in film mm, the centre of the first pixel at (0, 0).
+
+    Args:
+        bone: the bone.
+        pixel_mm: distance of neighbouring pixels.
+        shape: (rows, columns) of the film.
+        seed: of the texture.
+        mineral: multiplies the trabecular filling.
+        grain: strength of the texture.
+
+    Returns:
+        The patch, or None where the bone lies wholly off the film.
+    """
+    points = bone.outline / pixel_mm
+    low = np.floor(points.min(axis=0)).astype(int) - 4
+    high = np.ceil(points.max(axis=0)).astype(int) + 5
+    # a bone that leaves the film keeps a margin outside, so that its edge there is right
+    low = np.maximum(low, -6)
+    high = np.minimum(high, [shape[1] + 6, shape[0] + 6])
+    if (high - low < 3).any():
+        return None
+    distance, near, number = distance_map(points - low, (high[1] - low[1], high[0] - low[0]))
+    c0, r0 = max(low[0], 0), max(low[1], 0)
+    c1, r1 = min(high[0], shape[1]), min(high[1], shape[0])
+    if c1 <= c0 or r1 <= r0:
+        return None
+    cut = (slice(r0 - low[1], r1 - low[1]), slice(c0 - low[0], c1 - low[0]))
+    distance, near = distance[cut] * pixel_mm, near[cut]
+    edge_s = np.interp(number[near], np.arange(len(bone.outline)), bone.along(bone.outline))
+    x = np.arange(c0, c1) * pixel_mm - bone.origin[0]
+    y = np.arange(r0, r1)[:, None] * pixel_mm - bone.origin[1]
+    s = x * bone.axis[0] + y * bone.axis[1]
+    t = x * bone.across[0] + y * bone.across[1]
+    own = s / bone.length
+    depth = np.interp(own, bone.at, bone.depth)
+    fill = np.interp(own, bone.at, bone.fill) * mineral
+    cortex = np.interp(edge_s, bone.at, bone.cortex)
+    curve = np.interp(edge_s, bone.at, bone.round)
+    for end, at in (("proximal", 0.0), ("distal", 1.0)):
+        if end in bone.fused:
+            here = np.clip(1 - np.abs(edge_s - at) * bone.length / 3.0, 0, 1) > 0.15
+            cortex = np.where(here, 0.08, cortex)
+            curve = np.where(here, 0.25, curve)
+    wall = np.interp(own, bone.at, bone.cortex)
+    outer = 2 * depth * rounded(distance, curve, pixel_mm)
+    inner_depth = np.maximum(depth - wall, 0.0)
+    inner = 2 * inner_depth * rounded(distance - cortex, np.maximum(curve - cortex, 0.3), pixel_mm)
+    inner = np.minimum(inner, outer)
+    bone_shift = float(sum(map(ord, bone.name)) % 89)
+    grains = texture(s, t, seed, bone_shift) if grain > 0 else 0.0
+    filling = np.clip(fill * (1 + 0.16 * grain * grains), 0, 0.85)
+    return Patch(slice(r0, r1), slice(c0, c1), outer - inner + inner * filling, outer, distance)
