@@ -1,0 +1,246 @@
+"""Side markers: lead letters L and R beside the hand, in any rotation, and mirrored ones, which give a mirrored image away.
+
+Compact bright pieces of the image are proposed by thresholds (:func:`candidates`), a small network names each glyph
+(L, R, their mirror images, another letter, no letter), and rules decide what may count as a side marker: a marker is the
+tallest glyph of its group, because the initials of the radiographer stand smaller beside it and contain L and R too.
+A wrong side does harm and a missed marker does not (the anatomy still tells), so every doubt ends in no marker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from coread.errors import InputError
+from coread.vision.network import Network
+
+Letter = Literal["L", "R"]
+Box = tuple[float, float, float, float]
+
+GLYPHS = ("L", "L mirrored", "R", "R mirrored", "glyph", "none")
+PATCH = 32
+WORKING_SIZE = 800
+LEVELS = 14
+MIN_HEIGHT, MAX_HEIGHT = 8, 0.16
+NEEDED = 0.90
+NEEDED_MIRRORED = 0.97
+WEIGHTS = Path(__file__).parents[1] / "models" / "hand_marker.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A side marker that can be read.
+
+    Attributes:
+        letter: ``L`` or ``R``, as the letter reads once it is turned and, where needed, mirrored upright.
+        box_px: first column, first row, last column, last row in image pixels.
+        confidence: the network's probability of this letter in this handedness, 0..1.
+        mirrored: the letter is a mirror image, so the radiograph is shown mirrored.
+    """
+
+    letter: Letter
+    box_px: Box
+    confidence: float
+    mirrored: bool
+
+    @property
+    def side(self) -> Literal["left", "right"]:
+        """The side that the letter names."""
+        return "left" if self.letter == "L" else "right"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A compact bright piece that may be a glyph: its box in working pixels and its grey patch beside its own mask."""
+
+    box: tuple[int, int, int, int]
+    area: int
+    patch: npt.NDArray[np.float32]
+
+
+class MarkerReader:
+    """Reads side markers with the shipped glyph network.
+
+    Args:
+        weights: ONNX file of the glyph network.
+        threads: threads for the network; None leaves the choice to the engine.
+    """
+
+    def __init__(self, weights: Path = WEIGHTS, threads: int | None = None) -> None:
+        self._network = Network(weights, threads)
+
+    def glyphs(self, pieces: list[Candidate]) -> npt.NDArray[np.float64]:
+        """Probabilities [candidate, glyph] in the order of :data:`GLYPHS`."""
+        if not pieces:
+            return np.zeros((0, len(GLYPHS)))
+        logits = self._network.run(np.stack([piece.patch for piece in pieces]))[0].astype(np.float64)
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+    def find(self, pixels: npt.NDArray[np.float32]) -> tuple[Marker, ...]:
+        """The readable side markers of one radiograph, surest first; empty where none can be read without doubt.
+
+        Args:
+            pixels: [y, x], 0..1. Bright letters are looked for first, dark letters only where no bright one was found.
+
+        Raises:
+            InputError: the pixels are not one two-dimensional image.
+        """
+        if pixels.ndim != 2 or min(pixels.shape) < PATCH:
+            raise InputError(
+                f"side markers are looked for in one image [y, x] of at least {PATCH} pixels each way, got the shape {pixels.shape}"
+            )
+        small, scale = reduced(pixels)
+        for plane in (small, 1.0 - small):
+            pieces = candidates(plane)
+            found = decide(pieces, self.glyphs(pieces))
+            if found:
+                return tuple(enlarged(marker, scale) for marker in found)
+        return ()
+
+
+def reduced(pixels: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], float]:
+    """The image shrunk to :data:`WORKING_SIZE` along its longer side and stretched to 0..1, and how many old pixels make a new one."""
+    scale = max(1.0, max(pixels.shape) / WORKING_SIZE)
+    plane = np.asarray(pixels, dtype=np.float32)
+    if scale > 1.0:
+        plane = ndimage.uniform_filter(plane, size=max(1, round(scale)), mode="nearest")
+        rows, columns = (np.linspace(0, n - 1, round(n / scale)) for n in plane.shape)
+        plane = ndimage.map_coordinates(plane, np.meshgrid(rows, columns, indexing="ij"), order=1, output=np.float32)
+    low, high = float(np.percentile(plane, 0.5)), float(plane.max())
+    if high - low < 1e-6:
+        return np.zeros_like(plane), scale
+    return np.clip((plane - low) / (high - low), 0, 1).astype(np.float32), scale
+
+
+def candidates(plane: npt.NDArray[np.float32], longest: int | None = None) -> list[Candidate]:
+    """Compact pieces brighter than their surroundings: components at many thresholds, each kept where its box is most stable.
+
+    Args:
+        plane: [y, x] in 0..1, letters bright.
+        longest: longer side in pixels of the radiograph that the plane was cut from; None where it is whole.
+    """
+    longest = longest or max(plane.shape)
+    local = plane - ndimage.uniform_filter(plane, size=max(9, round(0.06 * longest)), mode="nearest")
+    boxes: list[tuple[int, int, int, int, int, int, float]] = []
+    for image, levels in ((plane, np.linspace(0.12, 0.97, LEVELS)), (local, np.geomspace(0.02, 0.5, LEVELS // 2))):
+        for level in levels:
+            boxes += _components(image, float(level), longest, image is local)
+    kept = _stable(boxes)
+    return [_cut(plane, local if flag else plane, (r0, c0, r1, c1), area, level) for r0, c0, r1, c1, area, flag, level in kept]
+
+
+def _components(
+    image: npt.NDArray[np.float32], level: float, longest: int, local: bool
+) -> list[tuple[int, int, int, int, int, int, float]]:
+    labels, count = ndimage.label(image > level, structure=np.ones((3, 3)))
+    if not count:
+        return []
+    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    rows, columns = image.shape
+    found = []
+    for index, place in enumerate(ndimage.find_objects(labels), start=1):
+        (r0, r1), (c0, c1) = ((s.start, s.stop) for s in place)
+        height, width = r1 - r0, c1 - c0
+        longer, shorter = max(height, width), min(height, width)
+        if longer < MIN_HEIGHT or longer > MAX_HEIGHT * longest or shorter < 0.25 * longer or shorter < 4:
+            continue
+        if r0 == 0 or c0 == 0 or r1 == rows or c1 == columns:
+            continue
+        if not 0.10 <= areas[index] / (height * width) <= 0.90:
+            continue
+        found.append((r0, c0, r1, c1, int(areas[index]), int(local), level))
+    return found
+
+
+def _stable(boxes: list[tuple[int, int, int, int, int, int, float]]) -> list[tuple[int, int, int, int, int, int, float]]:
+    """Of the boxes that lie on each other (overlap 0.6), the middle one by area; groups that only one threshold saw are left out."""
+    if not boxes:
+        return []
+    table = np.array([box[:4] for box in boxes], dtype=np.float64)
+    areas = (table[:, 2] - table[:, 0]) * (table[:, 3] - table[:, 1])
+    low = np.maximum(table[:, None, :2], table[None, :, :2])
+    high = np.minimum(table[:, None, 2:], table[None, :, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=2)
+    same = shared / (areas[:, None] + areas[None] - shared) > 0.6
+    free = np.ones(len(boxes), dtype=bool)
+    kept = []
+    for index in np.argsort(-same.sum(axis=1), kind="stable"):
+        if not free[index]:
+            continue
+        group = np.flatnonzero(same[index] & free)
+        free[group] = False
+        if len(group) >= 2:
+            kept.append(boxes[int(group[np.argsort(areas[group], kind="stable")[len(group) // 2]])])
+    return kept
+
+
+def _cut(
+    plane: npt.NDArray[np.float32], image: npt.NDArray[np.float32], box: tuple[int, int, int, int], area: int, level: float
+) -> Candidate:
+    """The square patch about a box, [2, PATCH, PATCH]: grey values stretched over it, and the piece's own mask."""
+    r0, c0, r1, c1 = box
+    half = 0.64 * max(r1 - r0, c1 - c0)
+    middle = ((r0 + r1 - 1) / 2, (c0 + c1 - 1) / 2)
+    rows, columns = (m + np.linspace(-half, half, PATCH) for m in middle)
+    smooth = half / PATCH
+    top, left = max(0, int(middle[0] - half) - 3), max(0, int(middle[1] - half) - 3)
+    window = (slice(top, int(middle[0] + half) + 5), slice(left, int(middle[1] + half) + 5))
+    mask = np.zeros_like(plane[window])
+    inner = (slice(r0 - top, r1 - top), slice(c0 - left, c1 - left))
+    labels, _ = ndimage.label(image[r0:r1, c0:c1] > level, structure=np.ones((3, 3)))
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    mask[inner] = labels == int(sizes.argmax())
+    grid = np.meshgrid(rows - top, columns - left, indexing="ij")
+    layers = []
+    for layer in (plane[window], mask):
+        soft = ndimage.gaussian_filter(layer, smooth * 0.8, mode="nearest") if smooth > 0.75 else layer
+        layers.append(ndimage.map_coordinates(soft, grid, order=1, mode="nearest" if layer is not mask else "constant", output=np.float32))
+    grey = layers[0]
+    grey = (grey - grey.min()) / max(float(grey.max() - grey.min()), 1e-3)
+    return Candidate(box, area, np.stack([grey, layers[1]]).astype(np.float32))
+
+
+def decide(pieces: list[Candidate], probabilities: npt.NDArray[np.float64]) -> list[Marker]:
+    """Which pieces may count as side markers; boxes stay in working pixels.
+
+    A letter is dropped when another glyph of its group (nearer than two heights) is as tall or taller, and all are dropped
+    when two letters contradict each other within one group.
+    """
+    best = probabilities.argmax(axis=1) if len(pieces) else np.zeros(0, dtype=int)
+    found = []
+    for index, piece in enumerate(pieces):
+        kind = int(best[index])
+        sure = float(probabilities[index, kind])
+        if kind > 3 or sure < (NEEDED_MIRRORED if kind % 2 else NEEDED):
+            continue
+        if any(_taller(other, piece, float(probabilities[k, 5])) for k, other in enumerate(pieces) if k != index):
+            continue
+        r0, c0, r1, c1 = piece.box
+        found.append(Marker("L" if kind < 2 else "R", (float(c0), float(r0), float(c1 - 1), float(r1 - 1)), sure, bool(kind % 2)))
+    return sorted(found, key=lambda marker: -marker.confidence)
+
+
+def _size(piece: Candidate) -> float:
+    return float(max(piece.box[2] - piece.box[0], piece.box[3] - piece.box[1]))
+
+
+def _taller(other: Candidate, piece: Candidate, none: float) -> bool:
+    """Whether another glyph beside a piece stands as tall, so that the piece may be one of the initials."""
+    if none > 0.5:
+        return False
+    gap = max(other.box[0] - piece.box[2], piece.box[0] - other.box[2], other.box[1] - piece.box[3], piece.box[1] - other.box[3])
+    overlap = gap < -0.3 * min(_size(other), _size(piece))
+    return not overlap and gap < 2.0 * _size(piece) and _size(other) > 0.95 * _size(piece)
+
+
+def enlarged(marker: Marker, scale: float) -> Marker:
+    """A marker of the working image in the pixels of the original."""
+    box = [(value + 0.5) * scale - 0.5 for value in marker.box_px]
+    return Marker(marker.letter, (box[0], box[1], box[2], box[3]), marker.confidence, marker.mirrored)

@@ -1,0 +1,200 @@
+"""How mature the skeleton of a hand is, from its growth plates: narrowing means nothing while they are open.
+
+One small network looks at square patches about single joints (the knuckles, the middle and thumb joints, the distal
+radius), where an open plate is a dark line beside the joint, and says for each how far the skeleton has come. So a wrist
+crop without fingers is judged too, and the outline of the hand, its size and its background play no part.
+
+The scale is *relative skeletal age*: bone age (Greulich and Pyle) over the bone age at which the plates of fingers and
+palm have closed, 186 months in girls and 210 in boys. It is what can be seen: sex need not be known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from coread.errors import InputError
+from coread.vision.network import Network
+
+CLOSURE_MONTHS: Mapping[str, float] = {"F": 186.0, "M": 210.0}
+FINGER_JOINTS = ("MCP 1", "MCP 2", "MCP 3", "MCP 4", "MCP 5", "PIP 2", "PIP 3", "PIP 4", "PIP 5", "IP thumb")
+JOINTS = (*FINGER_JOINTS, "radius")
+KINDS = ("MCP", "PIP", "radius")
+HALF_SIDE = {"MCP": 0.085, "PIP": 0.075, "radius": 0.14}
+PATCH = 48
+WEIGHTS = Path(__file__).parents[1] / "models" / "hand_maturity.onnx"
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Where a joint lies and which way its finger points.
+
+    Attributes:
+        center_px: column and row.
+        axis: unit vector (columns, rows) from the palm towards the finger tip.
+    """
+
+    center_px: Point
+    axis: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Maturity:
+    """How mature a hand is.
+
+    Attributes:
+        open_probability: calibrated probability that growth plates of fingers, palm or radius are still open.
+        relative_age: bone age over the bone age of closure; 1 and more is mature.
+        low: lower end of the 90 % interval of ``relative_age``.
+        high: upper end.
+        joints: the joints that were looked at.
+    """
+
+    open_probability: float
+    relative_age: float
+    low: float
+    high: float
+    joints: tuple[str, ...]
+
+    def bone_age_months(self, sex: Literal["F", "M"] | None = None) -> tuple[float, float, float]:
+        """Bone age in months with its 90 % interval (value, low, high); with unknown sex the interval holds both.
+
+        From closure on bone age cannot be read any further: the value is then a lower bound.
+        """
+        if sex is not None:
+            months = CLOSURE_MONTHS[sex]
+            return self.relative_age * months, self.low * months, self.high * months
+        girls, boys = CLOSURE_MONTHS["F"], CLOSURE_MONTHS["M"]
+        return self.relative_age * (girls + boys) / 2, self.low * girls, self.high * boys
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What held-out children say about the network's raw output; the weights file carries it as a second output.
+
+    Attributes:
+        spread: standard deviation of the error of the relative age that remains when every joint was seen.
+        spread_single: the same for one joint alone.
+        open_slope: slope of the log odds of open plates over (1 - relative age).
+        open_offset: log odds of open plates at a relative age of 1.
+    """
+
+    spread: float
+    spread_single: float
+    open_slope: float
+    open_offset: float
+
+
+class MaturityReader:
+    """Judges the maturity of a hand with the shipped network.
+
+    Args:
+        weights: ONNX file of the growth plate network.
+        threads: threads for the network; None leaves the choice to the engine.
+    """
+
+    def __init__(self, weights: Path = WEIGHTS, threads: int | None = None) -> None:
+        self._network = Network(weights, threads)
+
+    def judge(self, pixels: npt.NDArray[np.float32], anchors: Mapping[str, Anchor], length_px: float) -> Maturity | None:
+        """The maturity of one hand; None where no joint of :data:`JOINTS` lies well inside the image.
+
+        Args:
+            pixels: [y, x], bone bright.
+            anchors: joints by name; names that are not looked at are passed over.
+            length_px: length of the hand, wrist to tip of the middle finger.
+
+        Raises:
+            InputError: the pixels are not one image, or the length is not positive.
+        """
+        if pixels.ndim != 2 or not length_px > 0:
+            raise InputError(
+                f"maturity is judged on one image [y, x] and a hand of positive length, got the shape {pixels.shape}, {length_px} px"
+            )
+        names = [name for name in JOINTS if name in anchors and inside(pixels, anchors[name], kind(name), length_px)]
+        if not names:
+            return None
+        planes = np.stack([patch(pixels, anchors[name], kind(name), length_px) for name in names])
+        out, numbers = self._network.run(planes)
+        return combine(names, out.astype(np.float64), Calibration(*(float(value) for value in numbers[0])))
+
+
+def kind(name: str) -> str:
+    """The kind of patch that a joint needs."""
+    return "radius" if name == "radius" else "MCP" if name.startswith("MCP") else "PIP"
+
+
+def inside(pixels: npt.NDArray[np.float32], anchor: Anchor, of: str, length_px: float) -> bool:
+    """Whether the middle two thirds of a patch lie in the image."""
+    reach = 0.66 * HALF_SIDE[of] * length_px
+    column, row = anchor.center_px
+    rows, columns = pixels.shape
+    return bool(reach <= column <= columns - 1 - reach and reach <= row <= rows - 1 - reach)
+
+
+def square(pixels: npt.NDArray[np.float32], anchor: Anchor, half_px: float, size: int) -> npt.NDArray[np.float32]:
+    """A square about an anchor, [size, size], the finger tip upward; beyond the image the border value goes on.
+
+    Args:
+        pixels: [y, x].
+        anchor: middle and direction.
+        half_px: half a side in image pixels.
+        size: samples along a side.
+    """
+    along = np.linspace(-half_px, half_px, size)
+    across, up = np.meshgrid(along, -along)
+    ax, ay = anchor.axis
+    columns = anchor.center_px[0] + up * ax - across * ay
+    rows = anchor.center_px[1] + up * ay + across * ax
+    step = 2 * half_px / (size - 1)
+    pad = int(3 * step) + 2
+    top, left = (max(0, int(np.floor(v.min())) - pad) for v in (rows, columns))
+    bottom, right = int(rows.max()) + pad + 1, int(columns.max()) + pad + 1
+    window = pixels[top:bottom, left:right]
+    if window.size == 0:
+        return np.zeros((size, size), dtype=np.float32)
+    if step > 1.2:
+        window = ndimage.gaussian_filter(window, 0.45 * step, mode="nearest")
+    cut: npt.NDArray[np.float32] = ndimage.map_coordinates(window, (rows - top, columns - left), order=1, mode="nearest", output=np.float32)
+    return cut
+
+
+def standardised(cut: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Grey values with mean 0 and deviation 1 over the last two axes."""
+    mean = cut.mean(axis=(-2, -1), keepdims=True)
+    deviation = cut.std(axis=(-2, -1), keepdims=True)
+    out: npt.NDArray[np.float32] = ((cut - mean) / np.maximum(deviation, 1e-4)).astype(np.float32)
+    return out
+
+
+def patch(pixels: npt.NDArray[np.float32], anchor: Anchor, of: str, length_px: float) -> npt.NDArray[np.float32]:
+    """The network's input for one joint: grey values, and one constant plane for each kind of joint, [4, PATCH, PATCH]."""
+    grey = standardised(square(pixels, anchor, HALF_SIDE[of] * length_px, PATCH))
+    flags = np.zeros((len(KINDS), PATCH, PATCH), dtype=np.float32)
+    flags[KINDS.index(of)] = 1.0
+    return np.concatenate([grey[None], flags])
+
+
+def pooled(out: npt.NDArray[np.float64]) -> float:
+    """The relative age of a hand from its joints' outputs [joint, (relative age, log of its variance)]: the mean by precision."""
+    precision = np.exp(-out[:, 1])
+    return float((out[:, 0] * precision).sum() / precision.sum())
+
+
+def combine(names: list[str], out: npt.NDArray[np.float64], calibration: Calibration) -> Maturity:
+    """Joins the joints' outputs and calibrates them; fewer joints widen the interval."""
+    value = pooled(out)
+    count = len(names)
+    alone = calibration.spread_single**2 - calibration.spread**2
+    spread = float(np.sqrt(calibration.spread**2 + max(0.0, alone) * (1 / count - 1 / len(JOINTS))))
+    odds = calibration.open_slope * (1.0 - value) * calibration.spread / spread + calibration.open_offset
+    probability = 1.0 / (1.0 + float(np.exp(-np.clip(odds, -30, 30))))
+    return Maturity(probability, value, value - 1.645 * spread, value + 1.645 * spread, tuple(names))

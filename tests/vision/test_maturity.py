@@ -1,0 +1,118 @@
+"""Maturity: geometry of the patches, how joints are joined, and real hands of known age."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coread.errors import InputError
+from coread.vision import maturity
+from coread.vision.maturity import Anchor, Calibration, MaturityReader
+
+CALIBRATION = Calibration(spread=0.05, spread_single=0.09, open_slope=40.0, open_offset=0.0)
+
+
+def outputs(*ages: float, log_variance: float = -5.0) -> np.ndarray:
+    return np.array([[age, log_variance] for age in ages])
+
+
+def test_bone_age_knows_the_sex_or_holds_both() -> None:
+    judged = maturity.Maturity(0.9, 0.8, 0.7, 0.9, ("MCP 2",))
+    assert judged.bone_age_months("F") == pytest.approx((148.8, 130.2, 167.4))
+    assert judged.bone_age_months("M") == pytest.approx((168.0, 147.0, 189.0))
+    value, low, high = judged.bone_age_months()
+    assert low == pytest.approx(130.2)
+    assert high == pytest.approx(189.0)
+    assert low < value < high
+
+
+def test_joining_joints() -> None:
+    names = list(maturity.JOINTS)
+    every = maturity.combine(names, outputs(*[0.8] * len(names)), CALIBRATION)
+    one = maturity.combine(names[:1], outputs(0.8), CALIBRATION)
+    assert every.relative_age == pytest.approx(0.8)
+    assert every.high - every.low == pytest.approx(2 * 1.645 * 0.05)
+    assert one.high - one.low == pytest.approx(2 * 1.645 * 0.09)
+    assert every.open_probability > one.open_probability > 0.5, "one joint alone is less sure"
+    ages = (0.6, 0.9, 0.99, 1.0, 1.05, 1.2)
+    chances = [maturity.combine(names, outputs(*[age] * len(names)), CALIBRATION).open_probability for age in ages]
+    assert chances == sorted(chances, reverse=True)
+    assert chances[3] == pytest.approx(0.5)
+
+
+def test_a_sure_joint_weighs_more() -> None:
+    out = np.array([[0.6, -6.0], [1.0, -2.0]])
+    assert maturity.pooled(out) == pytest.approx((0.6 * np.exp(6) + np.exp(2)) / (np.exp(6) + np.exp(2)))
+
+
+def test_square_is_cut_upright_whatever_the_turn() -> None:
+    """A ramp along the axis comes out brightest at the top for every direction of the axis."""
+    rows, columns = np.mgrid[0:200, 0:200].astype(np.float32)
+    for angle in np.linspace(0, 2 * np.pi, 7):
+        axis = (float(np.cos(angle)), float(np.sin(angle)))
+        plane = (columns * axis[0] + rows * axis[1]).astype(np.float32)
+        cut = maturity.square(plane, Anchor((100.0, 90.0), axis), 30.0, 31)
+        assert np.allclose(np.diff(cut[:, 15]), -2.0, atol=0.05)
+        assert np.ptp(cut, axis=1).max() < 0.1
+        assert cut[15, 15] == pytest.approx(100 * axis[0] + 90 * axis[1], abs=0.05)
+
+
+def test_square_beyond_the_border_goes_on_with_the_border() -> None:
+    plane = np.tile(np.arange(50, dtype=np.float32), (50, 1))
+    cut = maturity.square(plane, Anchor((2.0, 25.0), (0.0, -1.0)), 10.0, 21)
+    assert cut[0, 0] == 0.0
+    assert cut[10, 10] == pytest.approx(2.0)
+    assert not maturity.square(plane, Anchor((-500.0, 25.0), (0.0, -1.0)), 10.0, 21).any()
+
+
+def test_patches_do_not_know_exposure() -> None:
+    plane = np.random.default_rng(0).random((120, 120)).astype(np.float32)
+    anchor = Anchor((60.0, 60.0), (0.0, -1.0))
+    first = maturity.patch(plane, anchor, "MCP", 300.0)
+    assert first.shape == (1 + len(maturity.KINDS), maturity.PATCH, maturity.PATCH)
+    assert np.allclose(first, maturity.patch(plane * 0.3 + 0.2, anchor, "MCP", 300.0), atol=1e-3)
+    assert first[1].min() == 1.0
+    assert not first[2:].any()
+
+
+@pytest.fixture(scope="module")
+def reader() -> MaturityReader:
+    return MaturityReader()
+
+
+def test_no_joint_in_the_image_is_no_judgement(reader: MaturityReader) -> None:
+    pixels = np.zeros((100, 100), dtype=np.float32)
+    assert reader.judge(pixels, {"MCP 2": Anchor((-50.0, 20.0), (0.0, -1.0))}, 80.0) is None
+    assert reader.judge(pixels, {"lunate": Anchor((50.0, 50.0), (0.0, -1.0))}, 80.0) is None
+    with pytest.raises(InputError, match="positive length"):
+        reader.judge(pixels, {}, 0.0)
+
+
+def test_a_small_child_and_a_grown_hand(reader: MaturityReader) -> None:
+    """Two by-hand annotated hands: bone age 24 months (open for certain) and the 37-landmark hands."""
+    folder = os.environ.get("COREAD_DATA")
+    if not folder:
+        pytest.skip("needs real images: COREAD_DATA does not name the data folder")
+    pd = pytest.importorskip("pandas")
+    from PIL import Image
+
+    data = Path(folder)
+    points = pd.read_csv(data / "hand_joints" / "keypoints21.csv")
+    hand = points[points["image"] == "1402.png"].set_index("joint")
+    pixels = np.asarray(Image.open(data / "hand_joints" / "images" / "1402.png").convert("L"), dtype=np.float32) / 255
+    size = np.array([pixels.shape[1], pixels.shape[0]])
+
+    def at(name: str) -> np.ndarray:
+        return hand.loc[name, ["x", "y"]].to_numpy(dtype=float) * size
+
+    anchors = {}
+    for number, finger in ((2, "forefinger"), (3, "middle_finger"), (4, "ring_finger"), (5, "pinky_finger")):
+        way = at(f"{finger}2") - at(f"{finger}1")
+        axis = tuple(way / np.linalg.norm(way))
+        anchors[f"MCP {number}"] = Anchor(tuple(at(f"{finger}1")), axis)
+        anchors[f"PIP {number}"] = Anchor(tuple(at(f"{finger}2")), axis)
+    judged = reader.judge(pixels, anchors, float(np.linalg.norm(at("middle_finger4") - at("wrist"))))
+    assert judged is not None
+    assert judged.open_probability > 0.99
+    assert judged.low * 186 < 40
