@@ -32,7 +32,7 @@ from coread.study import Image, Study
 
 __all__ = ["read_sr", "with_identity", "write_sr"]
 
-IMPLEMENTATION_UID = "2.25.197206414023826470350428471107042571317"
+IMPLEMENTATION_UID = derived_uid("coread", "implementation")
 SERIES_NUMBER = 901
 UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 UID_CHARACTERS, ID_CHARACTERS, NAME_CHARACTERS = 64, 64, 64

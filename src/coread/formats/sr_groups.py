@@ -16,61 +16,70 @@ GRADE_UNIT = re.compile(r"\{(-?[\d.]+):(-?[\d.]+)\}")
 NOT_ASSESSED = "not assessed"
 
 
-def finding_group(reading: Reading, finding: Finding, scored: ScoringSystem, references: Sequence[bytes]) -> bytes:
-    """The measurement group of a finding.
+class Groups:
+    """Measurement groups of one reading; what all of them share is encoded once.
 
-    Raises:
-        InputError: the system does not know the site, the feature or the grade, or DICOM cannot hold a part of it.
+    Args:
+        reading: the reading.
+        scored: its scoring system.
+        references: for each image of the study, what ``sr_items.image_reference`` gives.
     """
-    site = scored.site(finding.site, finding.side)
-    feature = feature_code(scored, finding.feature)
-    evidence = finding.evidence
-    if evidence is not None and not 0 <= evidence.image < len(references):
-        raise InputError(f"{finding.label}: its evidence lies on image {evidence.image}, the study has {len(references)}")
-    side = [put.coded(put.HAS_MODIFIER, c.LATERALITY, c.SIDES[finding.side])] if finding.side in c.SIDES else []
-    named = finding.label if finding.instance is None else f"{finding.label} {finding.instance}"
-    parts = [
-        put.text(put.HAS_OBSERVATION, c.TRACKING_ID, named),
-        put.uid_reference(
-            put.HAS_OBSERVATION,
-            c.TRACKING_UID,
-            derived_uid("finding", reading.uid, finding.site, finding.side or "", finding.feature, finding.instance or ""),
-        ),
-        put.coded(put.CONTAINS, c.FINDING, feature),
-        put.coded(put.HAS_MODIFIER, c.METHOD, scored.method),
-        put.coded(put.HAS_MODIFIER, c.FINDING_SITE, site.code, side),
-        *_algorithm(reading),
-    ]
-    if finding.instance is not None:
-        parts.append(put.text(put.HAS_OBSERVATION, c.LESION, finding.instance))
-    parts += _said(finding, scored, feature)
-    template, profile = "1501", ()
-    if evidence is not None:
-        shown = list(_shown(evidence, references[evidence.image]))
-        parts += shown
-        template = "1410" if evidence_points(evidence) else "1501"
-        profile = tuple(evidence.profile.items())
-    return put.container(put.CONTAINS, c.GROUP, parts, template, profile)
 
+    def __init__(self, reading: Reading, scored: ScoringSystem, references: Sequence[bytes]) -> None:
+        self.reading, self.scored, self.references = reading, scored, references
+        self.sites = {(site.name, site.side): site.code for site in scored.sites}
+        self.method = put.coded(put.HAS_MODIFIER, c.METHOD, scored.method)
+        self.algorithm = _algorithm(reading)
 
-def total_group(reading: Reading, name: str, total: Total, scored: ScoringSystem) -> bytes:
-    """The measurement group of a named total."""
-    span = f"0:{total.maximum:g}"
-    properties = [
-        put.number(put.HAS_PROPERTIES, c.MAXIMUM, total.maximum, c.NO_UNITS),
-        put.number(put.HAS_PROPERTIES, c.SITES_UNREADABLE, total.sites_unreadable, c.SITES_UNIT),
-        *_bounds(total.value, total.low, total.high, total.level, Code("UCUM", f"{{{span}}}", f"range: {span}")),
-    ]
-    unit = Code("UCUM", f"{{{span}}}", f"range: {span}")
-    parts = [
-        put.text(put.HAS_OBSERVATION, c.TRACKING_ID, f"total {name}"),
-        put.uid_reference(put.HAS_OBSERVATION, c.TRACKING_UID, derived_uid("total", reading.uid, name)),
-        put.coded(put.CONTAINS, c.FINDING, c.TOTAL),
-        put.coded(put.HAS_MODIFIER, c.METHOD, scored.method),
-        *_algorithm(reading),
-        put.number(put.CONTAINS, total_code(name), total.value, unit, properties),
-    ]
-    return put.container(put.CONTAINS, c.GROUP, parts, "1501")
+    def finding(self, finding: Finding) -> bytes:
+        """The measurement group of a finding.
+
+        Raises:
+            InputError: the system does not know the site, the feature or the grade, or DICOM cannot hold a part of it.
+        """
+        place = self.sites.get((finding.site, finding.side)) or self.scored.site(finding.site, finding.side).code
+        feature = feature_code(self.scored, finding.feature)
+        side = [put.coded(put.HAS_MODIFIER, c.LATERALITY, c.SIDES[finding.side])] if finding.side in c.SIDES else []
+        named = finding.label if finding.instance is None else f"{finding.label} {finding.instance}"
+        identity = ("finding", self.reading.uid, finding.site, finding.side or "", finding.feature, finding.instance or "")
+        parts = [
+            put.text(put.HAS_OBSERVATION, c.TRACKING_ID, named),
+            put.uid_reference(put.HAS_OBSERVATION, c.TRACKING_UID, derived_uid(*identity)),
+            put.coded(put.CONTAINS, c.FINDING, feature),
+            self.method,
+            put.coded(put.HAS_MODIFIER, c.FINDING_SITE, place, side),
+            *self.algorithm,
+        ]
+        if finding.instance is not None:
+            parts.append(put.text(put.HAS_OBSERVATION, c.LESION, finding.instance))
+        parts += _said(finding, self.scored, feature)
+        evidence = finding.evidence
+        if evidence is None:
+            return put.container(put.CONTAINS, c.GROUP, parts, "1501")
+        if not 0 <= evidence.image < len(self.references):
+            raise InputError(f"{finding.label}: its evidence lies on image {evidence.image}, the study has {len(self.references)}")
+        regions = _regions(evidence)
+        parts += _shown(evidence, regions, self.references[evidence.image])
+        return put.container(put.CONTAINS, c.GROUP, parts, "1410" if regions else "1501", evidence.profile.items())
+
+    def total(self, name: str, total: Total) -> bytes:
+        """The measurement group of a named total."""
+        span = f"0:{total.maximum:g}"
+        unit = Code("UCUM", f"{{{span}}}", f"range: {span}")
+        properties = [
+            put.number(put.HAS_PROPERTIES, c.MAXIMUM, total.maximum, c.NO_UNITS),
+            put.number(put.HAS_PROPERTIES, c.SITES_UNREADABLE, total.sites_unreadable, c.SITES_UNIT),
+            *_bounds(total.value, total.low, total.high, total.level, unit),
+        ]
+        parts = [
+            put.text(put.HAS_OBSERVATION, c.TRACKING_ID, f"total {name}"),
+            put.uid_reference(put.HAS_OBSERVATION, c.TRACKING_UID, derived_uid("total", self.reading.uid, name)),
+            put.coded(put.CONTAINS, c.FINDING, c.TOTAL),
+            self.method,
+            *self.algorithm,
+            put.number(put.CONTAINS, total_code(name), total.value, unit, properties),
+        ]
+        return put.container(put.CONTAINS, c.GROUP, parts, "1501")
 
 
 def feature_code(scored: ScoringSystem, feature: str) -> Code:
@@ -89,11 +98,6 @@ def feature_code(scored: ScoringSystem, feature: str) -> Code:
 def total_code(name: str) -> Code:
     """The code of a total: its name."""
     return Code(c.OWN_SCHEME, name, f"Total score, {name.replace('_', ' ')}")
-
-
-def evidence_points(evidence: Evidence) -> bool:
-    """Whether the evidence has a place in its image."""
-    return bool(evidence.outline_px) or evidence.box_px is not None or evidence.center_px is not None
 
 
 def _algorithm(reading: Reading) -> list[bytes]:
@@ -122,10 +126,10 @@ def _said(finding: Finding, scored: ScoringSystem, feature: Code) -> Iterator[by
         reason = finding.unreadable or ""
         why = c.NOT_ATTEMPTED if reason.startswith(NOT_ASSESSED) else c.VALUE_UNKNOWN
         comment = put.text(put.HAS_PROPERTIES, c.COMMENT, reason)
-        yield put.coded(put.CONTAINS, feature, why, [comment, *_doubt(finding, None, c.NO_UNITS, scored_item(scored, finding))])
+        yield put.coded(put.CONTAINS, feature, why, [comment, *_doubt(finding, None, c.NO_UNITS, _item(scored, finding))])
 
 
-def scored_item(scored: ScoringSystem, finding: Finding) -> Item | None:
+def _item(scored: ScoringSystem, finding: Finding) -> Item | None:
     """The box of the score sheet that a finding belongs to; None for a measurement."""
     return scored.item(finding.site, finding.side, finding.feature) if finding.feature in scored.features else None
 
@@ -156,9 +160,8 @@ def _bounds(value: float | None, low: float | None, high: float | None, level: f
         yield put.number(put.HAS_PROPERTIES, c.UNCERTAINTY_BELOW, value - low, unit)
 
 
-def _shown(evidence: Evidence, reference: bytes) -> Iterator[bytes]:
-    """The region of TID 1410 (outline, else box, else centre), and what else is known of the place beside it."""
-    source = [put.image(put.SELECTED_FROM, c.SOURCE, reference)]
+def _regions(evidence: Evidence) -> list[tuple[Code, Sequence[put.Point]]]:
+    """What is known of the place, the most telling first: outline, box, centre."""
     regions: list[tuple[Code, Sequence[put.Point]]] = []
     if evidence.outline_px:
         regions.append((c.OUTLINE, evidence.outline_px))
@@ -167,6 +170,12 @@ def _shown(evidence: Evidence, reference: bytes) -> Iterator[bytes]:
         regions.append((c.BOX, ((left, top), (right, top), (right, bottom), (left, bottom))))
     if evidence.center_px is not None:
         regions.append((c.CENTER, (evidence.center_px,)))
+    return regions
+
+
+def _shown(evidence: Evidence, regions: Sequence[tuple[Code, Sequence[put.Point]]], reference: bytes) -> Iterator[bytes]:
+    """The one region of TID 1410 with its purpose, and what else is known of the place beside it; without any, the image."""
+    source = [put.image(put.SELECTED_FROM, c.SOURCE, reference)]
     if regions:
         yield put.coded(put.CONTAINS, c.REGION_PURPOSE, regions[0][0])
     else:

@@ -10,6 +10,7 @@ Each function gives one whole content item (PS3.3 C.17.3) with its children insi
 from __future__ import annotations
 
 import struct
+import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
 
@@ -108,7 +109,15 @@ def _units(unit: Code) -> bytes:
 
 
 def text(relation: str, name: Code, value: str, children: Iterable[bytes] = ()) -> bytes:
-    """TEXT."""
+    """TEXT; blanks at its end are no part of it (VR UT).
+
+    Raises:
+        InputError: there is no text, or it holds characters that DICOM does not.
+    """
+    if not value.strip():
+        raise InputError(f"an SR cannot hold an empty text as {name.meaning!r}; say it, or leave it out")
+    if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n\r\f" for character in value):
+        raise InputError(f"an SR cannot hold the control characters in {value!r}; take them out")
     return _head(relation, "TEXT", name) + element(0x0040, 0xA160, "UT", value.encode()) + _children(children)
 
 

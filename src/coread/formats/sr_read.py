@@ -21,6 +21,9 @@ from coread.reading import Evidence, Finding, ImageRef, Interval, ReaderKind, Re
 from coread.scoring import Code, ScoringSystem, system, systems
 
 Concept = tuple[str, str]
+CODE_VALUE, CODE_SCHEME, LONG_CODE_VALUE = 0x00080100, 0x00080102, 0x00080119
+RELATION, VALUE_TYPE, NAME, CONCEPT_CODE, CONTENT = 0x0040A010, 0x0040A040, 0x0040A043, 0x0040A168, 0x0040A730
+MEASURED, UNITS, EXACT, DECIMAL = 0x0040A300, 0x004008EA, 0x0040A161, 0x0040A30A
 SIDE_OF = {(code.scheme, code.value): side for side, code in c.SIDES.items()}
 
 
@@ -30,22 +33,18 @@ class _NotOursError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A content item: its children, and its value by its value type."""
+    """A content item: name, value type and relation read once, for they are asked for often; its children, and its value by its type."""
 
     data: Dataset
+    name: Concept | None
+    kind: str
+    relation: str
     children: tuple[_Item, ...]
 
-    @property
-    def name(self) -> Concept | None:
-        return _concept(self.data, "ConceptNameCodeSequence")
-
-    @property
-    def relation(self) -> str:
-        return str(self.data.get("RelationshipType") or "")
-
     def all(self, code: Code, kind: str, relation: str | None = None) -> Iterator[_Item]:
+        wanted = (code.scheme, code.value)
         for child in self.children:
-            if child.name == (code.scheme, code.value) and child.data.get("ValueType") == kind and relation in (None, child.relation):
+            if child.kind == kind and child.name == wanted and relation in (None, child.relation):
                 yield child
 
     def one(self, code: Code, kind: str, relation: str | None = None) -> _Item:
@@ -64,20 +63,19 @@ class _Item:
 
     @property
     def value(self) -> float:
-        measured = self.data.MeasuredValueSequence[0]
-        exact = measured.get("FloatingPointValue")
-        return float(measured.NumericValue if exact is None else exact)
+        measured = self.data[MEASURED].value[0]
+        return float(measured[EXACT if EXACT in measured else DECIMAL].value)
 
     @property
     def unit(self) -> str:
-        concept = _concept(self.data.MeasuredValueSequence[0], "MeasurementUnitsCodeSequence")
+        concept = _concept(self.data[MEASURED].value[0], UNITS)
         if concept is None:
             raise _NotOursError("has a number without unit")
         return concept[1]
 
     @property
     def coded(self) -> Concept:
-        concept = _concept(self.data, "ConceptCodeSequence")
+        concept = _concept(self.data, CONCEPT_CODE)
         if concept is None:
             raise _NotOursError("has a coded item without code")
         return concept
@@ -111,16 +109,18 @@ def read_sr(path: str | Path) -> Reading:
         ) from None
 
 
-def _concept(data: Dataset, keyword: str) -> Concept | None:
-    items = data.get(keyword)
-    if not items:
+def _concept(data: Dataset, tag: int) -> Concept | None:
+    if tag not in data or not data[tag].value:
         return None
-    code = items[0]
-    return str(code.CodingSchemeDesignator), str(code.get("CodeValue") or code.LongCodeValue)
+    code = data[tag].value[0]
+    return str(code[CODE_SCHEME].value), str(code[CODE_VALUE if CODE_VALUE in code else LONG_CODE_VALUE].value)
 
 
 def _tree(data: Dataset) -> _Item:
-    return _Item(data, tuple(_tree(child) for child in data.get("ContentSequence") or ()))
+    children = tuple(map(_tree, data[CONTENT].value)) if CONTENT in data else ()
+    kind = str(data[VALUE_TYPE].value) if VALUE_TYPE in data else ""
+    relation = str(data[RELATION].value) if RELATION in data else ""
+    return _Item(data, _concept(data, NAME), kind, relation, children)
 
 
 def _reading(ds: Dataset) -> Reading:
@@ -226,7 +226,7 @@ def _image(entry: _Item) -> ImageRef:
 
 
 def _total(group: _Item) -> tuple[str, Total]:
-    found = next((item for item in group.children if item.data.get("ValueType") == "NUM"), None)
+    found = next((item for item in group.children if item.kind == "NUM"), None)
     if found is None or found.name is None:
         raise _NotOursError("has a total without number")
     maximum = found.number(c.MAXIMUM)
@@ -288,7 +288,7 @@ def _evidence(group: _Item, places: dict[tuple[str | None, int | None], int]) ->
     purpose = next(group.all(c.REGION_PURPOSE, "CODE"), None)
     regions: dict[Concept, _Item] = {}
     for item in group.children:
-        if item.data.get("ValueType") == "SCOORD" and item.name is not None:
+        if item.kind == "SCOORD" and item.name is not None:
             first = item.name == (c.IMAGE_REGION.scheme, c.IMAGE_REGION.value)
             regions[purpose.coded if first and purpose is not None else item.name] = item
     pictures = [picture for item in regions.values() for picture in item.all(c.SOURCE, "IMAGE")]

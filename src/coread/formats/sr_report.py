@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from coread.formats import sr_codes as c
 from coread.formats import sr_items as put
-from coread.formats.sr_groups import finding_group, total_group
+from coread.formats.sr_groups import Groups
 from coread.formats.uids import derived_uid
 from coread.reading import ImageRef, ReaderRef, Reading
 from coread.scoring import ScoringSystem
@@ -32,9 +32,10 @@ def report(reading: Reading, study: Study, scored: ScoringSystem, references: Se
     yield put.coded(put.HAS_MODIFIER, c.METHOD, scored.method)
     entries = [_entry(ref, image, reference) for ref, image, reference in zip(reading.study.images, study.images, references, strict=True)]
     yield put.container(put.CONTAINS, c.LIBRARY, [put.container(put.CONTAINS, c.LIBRARY_GROUP, entries)])
-    groups = [finding_group(reading, finding, scored, references) for finding in reading.findings]
-    groups += [total_group(reading, name, total, scored) for name, total in reading.totals.items()]
-    yield put.container(put.CONTAINS, c.MEASUREMENTS, groups)
+    groups = Groups(reading, scored, references)
+    measured = [groups.finding(finding) for finding in reading.findings]
+    measured += [groups.total(name, total) for name, total in reading.totals.items()]
+    yield put.container(put.CONTAINS, c.MEASUREMENTS, measured)
     if reading.reader.kind != "person" and reading.status == "unverified":
         yield put.text(put.CONTAINS, c.RESEARCH_USE, RESEARCH_TEXT.format(reader=f"the {reading.reader.kind} {reading.reader.id}"))
     for warning in reading.warnings:

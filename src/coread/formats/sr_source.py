@@ -8,6 +8,7 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+from pydicom.uid import SecondaryCaptureImageStorage
 
 from coread.errors import InputError
 from coread.formats.uids import derived_uid
@@ -48,14 +49,13 @@ def source_objects(study: Study) -> tuple[SourceObject, ...]:
     return tuple(_source_object(image, study) for image in study.images)
 
 
-def series_of_capture(uid: str) -> str:
-    """Series of a Secondary Capture that Coread made of a plain image, from the capture's own uid."""
-    return derived_uid("capture series", uid)
-
-
 def _source_object(image: Image, study: Study) -> SourceObject:
     header = _read(image, study)
     series = image.facts.get("series_uid") or (None if header is None else header.get("SeriesInstanceUID"))
+    if not series and image.sop_class == SecondaryCaptureImageStorage:
+        series = derived_uid(
+            "secondary capture series", study.uid
+        )  # as write_secondary_capture names it, whose image still has its plain source
     if not series:
         raise InputError(
             f"{image.source or study.source}: its series is not known, and an SR names the series of what it refers to; "
