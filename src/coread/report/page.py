@@ -9,12 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coread.reading import Finding, Reading, Total
+from coread.reading import Reading, Total
 from coread.report import palette, words
 from coread.report.closeup import Closeup, Plot, Points, closeup
 from coread.report.films import Film, Mark, films
 from coread.report.picture import flat
-from coread.report.view import Graded, Joint, Shown, shown
+from coread.report.view import Graded, Joint, Shown, drawn_boxes, shown, unassessed
 from coread.scoring import system
 from coread.study import Study
 
@@ -50,7 +50,7 @@ def page(reading: Reading, study: Study | None = None) -> str:
     pixels = [flat(image) for image in study.images] if study else []
     made = films(reading, pixels, {feature: view.highest[feature] for feature in view.features if feature in view.highest})
     boxes = {id(box.finding): box for joint in view.joints for box in joint.graded}
-    joints = [_joint(joint, closeup(joint, pixels), view) for joint in view.joints if _drawn(joint, view)]
+    joints = [_joint(joint, closeup(joint, pixels), view) for joint in view.joints if joint.measured or drawn_boxes(joint, view)]
     style = "\n".join((_text("page.css"), palette.css(), *(_film_css(i, film) for i, film in enumerate(made)), _footer_css(reading)))
     script = _text("page.js")
     return _template().render(
@@ -60,9 +60,7 @@ def page(reading: Reading, study: Study | None = None) -> str:
         films=[_film(film, boxes, view) for film in made],
         marked=_marked(made, view),
         joints=joints,
-        columns=[
-            {"name": words.feature_words(f, view.system), "short": _short(words.feature_words(f, view.system))} for f in view.sheet.features
-        ],
+        columns=[_column(words.feature_words(feature, view.system)) for feature in view.sheet.features],
         sheet_note=_sheet_note(view),
         has_pixels=any(film.picture for film in made),
         has_doubt=any(box.share is not None for box in boxes.values()),
@@ -97,10 +95,10 @@ def _template() -> Template:
         "interval": words.interval,
         "sentence": words.sentence,
         "spoken": spoken,
-        "unassessed": _unassessed,
+        "unassessed": unassessed,
         "share": lambda total, bound: _percent_of(total, getattr(total, bound)),
         "span": lambda total: round(_percent_of(total, total.high) - _percent_of(total, total.low), 2),
-        "percent": lambda share: "< 1 %" if 0 < share < 0.005 else f"{round(share * 100)} %",
+        "percent": words.percent,
     }
     return environment.from_string(_text("page.html"))
 
@@ -115,23 +113,14 @@ def spoken(box: Graded) -> str:
     return said + f"grade {finding.grade:g}{sure}"
 
 
-def _unassessed(box: Graded) -> bool:
-    """Unreadable without a place: there is nothing to open."""
-    return box.finding.grade is None and box.finding.evidence is None
-
-
 def _percent_of(total: Total, value: float) -> float:
     return round(min(100.0, max(0.0, 100.0 * value / total.maximum)), 2) if total.maximum else 0.0
 
 
-def _drawn(joint: Joint, view: Shown) -> bool:
-    """Whether a joint has anything to show: a grade or reason of a feature that was assessed, or a measurement."""
-    return bool(joint.measured) or any(box.finding.feature in view.features and not _unassessed(box) for box in joint.graded)
-
-
-def _short(name: str) -> str:
-    """A feature's name short enough for a column: ``joint space narrowing`` as ``narrowing``."""
-    return name.removeprefix("joint space ").removeprefix("bone marrow ")
+def _column(name: str) -> Mapping[str, str]:
+    """A feature's name for the head of a column: whole, short (``narrowing``), and for a phone (``narr.``)."""
+    short = name.removeprefix("joint space ").removeprefix("bone marrow ")
+    return {"name": name, "short": short, "tiny": short if len(short) < 7 else short[:4] + "."}
 
 
 def _sheet_note(view: Shown) -> str:
@@ -198,8 +187,8 @@ def _joint(joint: Joint, close: Closeup, view: Shown) -> Mapping[str, Any]:
     return {
         "key": joint.key,
         "title": joint.title,
-        "boxes": [box for box in joint.graded if box.finding.feature in view.features and not _unassessed(box)],
-        "measured": [(name, _measured(finding)) for name, finding in joint.measured],
+        "boxes": drawn_boxes(joint, view),
+        "measured": [(name, words.measured_text(finding)) for name, finding in joint.measured],
         "close": {
             "picture": picture,
             "box": f"{picture.left - 0.5:g} {picture.top - 0.5:g} {picture.width} {picture.height}" if picture else "",
@@ -212,13 +201,6 @@ def _joint(joint: Joint, close: Closeup, view: Shown) -> Mapping[str, Any]:
             "plot": _plot(close.plot) if close.plot else None,
         },
     }
-
-
-def _measured(finding: Finding) -> str:
-    if finding.value is None or finding.unit is None:
-        return f"not measured: {finding.unreadable}"
-    bounds = words.interval(finding.interval, finding.unit)
-    return words.quantity(finding.value, finding.unit) + (f" ({bounds})" if bounds else "")
 
 
 def _points(points: Points) -> str:

@@ -325,3 +325,13 @@ def _provenance(reading: Reading, system: ScoringSystem) -> tuple[tuple[str, str
         lines.append((f"Image {index + 1}", (image.uid or image.source) + frame + size))
     lines.append(("Page made by", f"Coread {program}"))
     return tuple((name, text) for name, text in lines if text)
+
+
+def unassessed(box: Graded) -> bool:
+    """Whether a box is unreadable without a place: there is nothing to look at."""
+    return box.finding.grade is None and box.finding.evidence is None
+
+
+def drawn_boxes(joint: Joint, view: Shown) -> tuple[Graded, ...]:
+    """The boxes of a joint that a close view shows: those of features that were assessed."""
+    return tuple(box for box in joint.graded if box.finding.feature in view.features and not unassessed(box))

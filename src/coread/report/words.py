@@ -100,3 +100,16 @@ def doubt_of(finding: Finding, grades: tuple[float, ...]) -> tuple[str, float | 
         return "sure", None
     share = finding.probabilities[grades.index(finding.grade)]
     return ("sure" if share >= 0.8 else "likely" if share >= 0.5 else "unsure"), share
+
+
+def percent(share: float) -> str:
+    """A probability in whole per cent; a small one that is not 0 as ``< 1 %``."""
+    return "< 1 %" if 0 < share < 0.005 else f"{round(share * 100)} %"
+
+
+def measured_text(finding: Finding) -> str:
+    """A measurement with its unit and interval, or why there is none."""
+    if finding.value is None or finding.unit is None:
+        return f"not measured: {finding.unreadable}"
+    bounds = interval(finding.interval, finding.unit)
+    return quantity(finding.value, finding.unit) + (f" ({bounds})" if bounds else "")
