@@ -32,7 +32,9 @@ class Bone:
         at: (k,) knots.
         depth: half extent from front to back, mm.
         cortex: thickness of the cortical shell, mm.
-        round: distance from the edge over which the full depth is reached, mm.
+        round: distance from the edge over which the full depth is reached at the sides, mm.
+        ends: the same and the thickness of the plate at the proximal and the distal end: (round, plate, round, plate), mm.
+        rim: mineral of the second line that the far rim of a concave base throws, mm.
         fill: volume fraction of trabecular bone inside the shell.
         fused: ends without a subchondral plate, ``proximal`` or ``distal``.
     """
@@ -47,6 +49,8 @@ class Bone:
     cortex: Array
     round: Array
     fill: Array
+    ends: tuple[float, float, float, float]
+    rim: float = 0.0
     fused: tuple[str, ...] = ()
 
     @property
@@ -76,10 +80,10 @@ class Bone:
 # base, middle, head (full widths in mm) and the depth (half) at base, middle, head
 _TUBES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
     "metacarpal 1": ((15.5, 10.8, 15.0), (7.0, 4.4, 6.5)),
-    "metacarpal 2": ((16.5, 9.0, 14.8), (7.0, 4.5, 7.0)),
-    "metacarpal 3": ((14.0, 9.0, 14.6), (7.5, 4.6, 7.0)),
+    "metacarpal 2": ((15.6, 9.0, 14.8), (7.0, 4.5, 7.0)),
+    "metacarpal 3": ((13.2, 9.0, 14.6), (7.5, 4.6, 7.0)),
     "metacarpal 4": ((11.5, 7.6, 12.8), (6.0, 4.0, 6.3)),
-    "metacarpal 5": ((13.5, 8.2, 12.4), (5.5, 3.7, 5.8)),
+    "metacarpal 5": ((12.8, 8.2, 12.4), (5.5, 3.7, 5.8)),
     "proximal phalanx 1": ((15.0, 9.4, 12.2), (5.6, 3.5, 4.0)),
     "proximal phalanx 2": ((15.0, 9.4, 11.2), (5.8, 3.6, 4.0)),
     "proximal phalanx 3": ((15.2, 9.6, 11.6), (6.0, 3.8, 4.2)),
@@ -95,8 +99,10 @@ _TUBES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]]
     "distal phalanx 4": ((10.4, 4.8, 7.9), (3.5, 1.9, 1.8)),
     "distal phalanx 5": ((8.9, 4.0, 6.6), (3.0, 1.6, 1.6)),
 }
-HEAD_RADIUS = 0.3875
+HEAD_RADIUS = 0.52
 """Radius of a metacarpal's head as a share of its width."""
+HEAD_END = 0.36
+"""Half of the width at a metacarpal's very end as a share of the head's width."""
 PART = ("metacarpal", "proximal phalanx", "middle phalanx", "distal phalanx")
 
 
@@ -110,10 +116,10 @@ def _half_width(kind: str, length: float, widths: tuple[float, float, float]) ->
     if kind == "metacarpal":
         knots = [(0, 0.86 * base), (2.5, 0.99 * base), (6, 0.97 * base), (12, 0.80 * base + 0.10 * middle), (0.36 * length, middle * 1.08)]
         knots += [(0.52 * length, middle), (0.68 * length, middle * 1.08), (length - 14, 0.45 * middle + 0.52 * head), (length - 9, 0.98 * head)]
-        knots += [(length - 6.5, head), (length - 3.5, 0.93 * head), (length, 0.62 * head)]
+        knots += [(length - 6.5, head), (length - 3.8, 0.96 * head), (length - 1.9, 0.86 * head), (length, 2 * HEAD_END * head)]
     elif kind == "distal phalanx":
         knots = [(0, 0.93 * base), (1.3, base), (3, 0.9 * base), (0.45 * length, 1.12 * middle), (0.62 * length, middle)]
-        knots += [(0.76 * length, 0.5 * middle + 0.45 * head), (0.85 * length, head), (0.93 * length, 0.93 * head), (length, 0.55 * head)]
+        knots += [(0.73 * length, 0.45 * middle + 0.52 * head), (0.82 * length, 0.98 * head), (0.9 * length, head), (length, 0.66 * head)]
     else:
         knots = [(0, 0.93 * base), (1.6, base), (4, 0.95 * base), (0.25 * length, 0.5 * base + 0.46 * middle), (0.5 * length, middle * 1.03)]
         knots += [(0.66 * length, middle), (length - 6.5, 0.55 * middle + 0.43 * head), (length - 3.6, 0.97 * head), (length - 2.2, head)]
@@ -127,17 +133,17 @@ def _base_curve(kind: str, u: Array) -> Array:
     if kind == "metacarpal":
         return -0.5 * u**2
     if kind == "proximal phalanx":
-        return -1.7 * u**2
+        return -1.75 * np.abs(u) ** 2.1
     return 0.55 * (1 - np.exp(-((u / 0.3) ** 2))) - 1.25 * u**2
 
 
 def _head_curve(kind: str, u: Array, half: float) -> Array:
     if kind == "metacarpal":
-        radius = HEAD_RADIUS / 0.31 * half
+        radius = HEAD_RADIUS / HEAD_END * half
         out: Array = np.sqrt(np.maximum(radius**2 - (u * half) ** 2, 0)) - radius
         return out
     if kind == "distal phalanx":
-        return -1.9 * np.abs(u) ** 2.6
+        return -1.7 * np.abs(u) ** 2.4
     return 0.5 * (1 - np.exp(-((u / 0.33) ** 2))) - 1.15 * np.abs(u) ** 3.2
 
 
@@ -166,12 +172,12 @@ def tube(name: str, length: float, scale: float = 1.0, slenderness: float = 1.0,
     ends = min(9.0, 0.3 * length) / length
     at = np.array([0.0, 0.5 * ends, ends, 0.38, 0.6, 1 - ends, 1 - 0.5 * ends, 1.0])
     db, dm, dh = (d * scale for d in depths)
-    thick = cortex * 0.155 * widths[1]
-    thin = 0.5 * cortex
-    shaft = 0.5 * widths[1]
-    end = {"metacarpal": 4.5, "proximal phalanx": 2.6, "middle phalanx": 2.2, "distal phalanx": 1.8}[kind]
-    base_round = {"metacarpal": 2.5, "proximal phalanx": 1.8, "middle phalanx": 1.6, "distal phalanx": 1.4}[kind]
-    marrow = 0.06 if kind != "distal phalanx" else 0.15
+    thick = cortex * 0.165 * widths[1]
+    thin = 0.45 * cortex
+    wide = 0.5 * np.array([widths[0], widths[1], widths[2]])
+    head_round = {"metacarpal": 4.5, "proximal phalanx": 2.6, "middle phalanx": 2.2, "distal phalanx": 2.2}[kind]
+    base_round = {"metacarpal": 2.4, "proximal phalanx": 1.9, "middle phalanx": 1.7, "distal phalanx": 1.5}[kind]
+    marrow = 0.07 if kind != "distal phalanx" else 0.16
     return Bone(
         name=name,
         outline=outline,
@@ -181,17 +187,20 @@ def tube(name: str, length: float, scale: float = 1.0, slenderness: float = 1.0,
         at=at,
         depth=np.array([0.94 * db, db, 0.85 * db + 0.1 * dm, dm, dm, 0.5 * (dm + dh), dh, 0.95 * dh]),
         cortex=np.array([thin, thin, 0.6 * thin + 0.35 * thick, thick, thick, 0.6 * thin + 0.35 * thick, thin, thin]),
-        round=np.array([base_round, base_round, 0.8 * shaft + 0.8, shaft, shaft, shaft, end, end]),
-        fill=np.array([0.30, 0.26, 0.20, marrow, marrow, 0.19, 0.27, 0.30]),
+        round=np.array([wide[0], wide[0], 0.5 * (wide[0] + wide[1]), wide[1], wide[1], wide[1], wide[2], wide[2]]),
+        fill=np.array([0.27, 0.24, 0.18, marrow, marrow, 0.17, 0.25, 0.27]),
+        ends=(base_round, 0.6 * cortex, head_round, 0.5 * cortex),
+        rim=0.0 if kind == "metacarpal" else 0.28 * db,
     )
 
 
-def block(name: str, outline: npt.ArrayLike, depth: float, cortex: float = 0.55) -> Bone:
+def block(name: str, outline: npt.ArrayLike, depth: float, cortex: float = 0.42) -> Bone:
     """A carpal or sesamoid bone from its outline: constant depth, shell and filling."""
     points = smooth(outline, 0.55)
     centre = points.mean(axis=0)
     size = float(np.sqrt(arc(points)[-1] ** 2 / (4 * np.pi)))
     one = np.ones(2)
+    curve = min(0.75 * size, 5.5)
     return Bone(
         name=name,
         outline=points,
@@ -201,8 +210,9 @@ def block(name: str, outline: npt.ArrayLike, depth: float, cortex: float = 0.55)
         at=np.array([0.0, 1.0]),
         depth=depth * one,
         cortex=cortex * one,
-        round=min(0.62 * size, 4.5) * one,
-        fill=0.25 * one,
+        round=curve * one,
+        fill=0.23 * one,
+        ends=(0.8 * curve, cortex, 0.8 * curve, cortex),
     )
 
 
@@ -222,8 +232,9 @@ def forearm(name: str, outline: npt.ArrayLike, axis: Array, depth: float, cortex
         axis=axis,
         length=length,
         at=np.array([0.0, 0.45, 0.65, 0.8, 0.9, 0.96, 1.0]),
-        depth=np.array([0.62, 0.64, 0.7, 0.82, 0.95, 1.0, 0.9]) * depth,
-        cortex=np.array([2.8, 2.6, 2.0, 1.2, 0.8, 0.7, 0.7]) * cortex,
-        round=np.array([shaft, shaft, shaft + 0.6, shaft + 1.0, 5.0, 3.2, 2.6]),
-        fill=np.array([0.05, 0.06, 0.11, 0.18, 0.23, 0.27, 0.28]),
+        depth=np.array([0.60, 0.62, 0.66, 0.78, 0.92, 1.0, 0.9]) * depth,
+        cortex=np.array([2.6, 2.4, 1.9, 1.0, 0.6, 0.5, 0.5]) * cortex,
+        round=np.array([shaft, shaft, shaft + 0.6, shaft + 2.0, shaft + 2.0, 6.0, 5.0]),
+        fill=np.array([0.05, 0.06, 0.09, 0.14, 0.18, 0.21, 0.24]),
+        ends=(3.0, 0.7, 3.0 if name == "radius" else 4.0, 0.6),
     )

@@ -84,15 +84,20 @@ def display(signal: Image, film: FilmRecord) -> Image:
         density = density - np.float32(film.latitude) * (wide - wide.mean())
     if film.sharpen > 0:
         density = density + np.float32(film.sharpen) * (density - _blurred(density, 1.2 / film.pixel_mm))
-    sample = density[::7, ::7]
+    sample = density[::5, ::5]
+    sample = sample[sample < sample.min() + LEAD / 2 + 1.4] if film.marker else sample
     low = float(np.quantile(sample, 0.004 + film.window[0])) - 0.03
     high = float(np.quantile(sample, 0.9995 - film.window[1])) + 0.02
     out = np.clip((density - low) / max(high - low, 1e-3), 0, 1)
     if film.gamma != 1.0:
         out = out ** np.float32(film.gamma)
+    if film.curve > 0.01:
+        out = (1 - np.exp(-np.float32(film.curve) * out)) / np.float32(1 - math.exp(-film.curve))
     return (np.rint(out * 4095) / 4095).astype(np.float32)
 
 
+LEAD = 2.6
+"""Attenuation of the lead letter; what lies above it is left out when the window is set."""
 _LETTERS = {
     "L": ("10000", "10000", "10000", "10000", "10000", "10000", "11111"),
     "R": ("11110", "10001", "10001", "11110", "10100", "10010", "10001"),
@@ -119,7 +124,7 @@ def add_marker(line_integral: Image, film: FilmRecord) -> None:
     c = int(film.marker_at[0] * cols - stamp.shape[1] / 2)
     r, c = max(min(r, rows - stamp.shape[0]), 0), max(min(c, cols - stamp.shape[1]), 0)
     view = line_integral[r : r + stamp.shape[0], c : c + stamp.shape[1]]
-    view += 2.2 * stamp[: view.shape[0], : view.shape[1]]
+    view += np.float32(LEAD) * stamp[: view.shape[0], : view.shape[1]]
 
 
 def field_mask(shape: tuple[int, int], film: FilmRecord) -> npt.NDArray[np.bool_] | None:

@@ -46,13 +46,16 @@ def rods(anatomy: Anatomy, flesh: float) -> list[Rod]:
     for a, b in ((2, 3), (3, 4), (4, 5)):
         p, q = (bones[bone_name(r, 1)] for r in (a, b))
         out.append(Rod(p.origin + p.axis * 0.16 * p.length, q.origin + q.axis * 0.16 * q.length, 6.0 * k, 6.0 * k, 1.1))
+        p, q = bones[bone_name(a, 0)], bones[bone_name(b, 0)]
+        ends = [(p.origin + p.axis * f * p.length + q.origin + q.axis * f * q.length) / 2 for f in (0.1, 0.85)]
+        out.append(Rod(ends[0], ends[1], 13.0 * k, 10.5 * k, 1.0))
     mc, pp, dp = (bones[bone_name(1, i)] for i in range(3))
     head = mc.origin + mc.axis * mc.length
     out.append(Rod(mc.origin, head, 15.5 * k, 13.0 * k, 1.0))
     out.append(Rod(head, dp.origin, 13.0 * k, 10.8 * k, 0.92))
     out.append(Rod(dp.origin, dp.origin + dp.axis * (dp.length - 3.5 * k), 10.8 * k, 8.6 * k, 0.82))
     index = bones["metacarpal 2"]
-    for along_thumb, along_index, radius in ((0.25, 0.15, 13.0), (0.55, 0.42, 11.0), (0.85, 0.62, 6.0)):
+    for along_thumb, along_index, radius in ((0.2, 0.1, 14.0), (0.4, 0.28, 13.0), (0.6, 0.45, 11.0), (0.78, 0.58, 8.5), (0.92, 0.68, 5.5)):
         out.append(
             Rod(mc.origin + mc.axis * along_thumb * mc.length, index.origin + index.axis * along_index * index.length, radius * k, radius * k, 1.1)
         )

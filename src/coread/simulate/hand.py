@@ -166,7 +166,7 @@ def line_integral(record: Record, built: list[Anatomy], views: list[View], shape
     fat = np.minimum(whole - lean, soft)
     soft -= fat
     if film.pixel_mm < 0.5:
-        soft *= 1 + np.float32(0.05) * _mottle(shape, film.pixel_mm, record.hands[0].texture_seed)
+        soft *= 1 + np.float32(0.025) * _mottle(shape, film.pixel_mm, record.hands[0].texture_seed)
     energy = film.kvp_energy_kev
     mu = {m: np.float32(attenuation_per_mm(m, energy)) for m in ("bone", "soft", "fat")}
     marrow = np.maximum(body - mineral, 0)

@@ -124,7 +124,6 @@ def fit(joint: Joint, bones: dict[str, Bone], moving: str, width: float, soft: f
     is_distal = moving in joint.distal
     fixed = [bones[n] for n in (joint.proximal if is_distal else joint.distal)]
     t = (bone.outline - joint.centre) @ joint.across
-    s = (bone.outline - joint.centre) @ joint.axis
     grid = np.arange(t.min(), t.max() + 0.1, 0.1)
     bridged = _edge(fixed, joint, grid, far=is_distal)
     if len(fixed) > 1:
@@ -132,16 +131,22 @@ def fit(joint: Joint, bones: dict[str, Bone], moving: str, width: float, soft: f
     known = np.isfinite(bridged)
     if not known.any():
         return bone
-    filled = np.interp(grid, grid[known], bridged[known])
-    other = np.interp(t, grid, gaussian_filter1d(filled, 4.0 if len(fixed) > 1 else 1.0))
-    other[(t < grid[known][0]) | (t > grid[known][-1])] = np.nan
-    own = _edge([bone], joint, np.clip(t, t.min() + 1e-6, t.max() - 1e-6), far=not is_distal)
+    filled = gaussian_filter1d(np.interp(grid, grid[known], bridged[known]), 9.0 if len(fixed) > 1 else 1.5)
     sign = 1.0 if is_distal else -1.0
-    facing = np.isfinite(other) & np.isfinite(own) & (np.abs(s - own) < 0.05)
-    change = np.where(facing, other + sign * width - s, 0.0) * _taper(t, joint.half, soft)
-    # the corners of the edge follow their neighbours, so that the outline stays smooth
-    change = np.where(facing, np.clip(change, -4, 4), 0.0)
-    return replace(bone, outline=bone.outline + change[:, None] * joint.axis)
+    outline = bone.outline
+    for last in (False, True):
+        t = (outline - joint.centre) @ joint.across
+        s = (outline - joint.centre) @ joint.axis
+        other = np.interp(t, grid, filled)
+        own = _edge([replace(bone, outline=outline)], joint, np.clip(t, t.min() + 1e-6, t.max() - 1e-6), far=not is_distal)
+        facing = np.isfinite(own) & (np.abs(s - own) < 0.08) & (t > grid[known][0]) & (t < grid[known][-1])
+        weight = facing * _taper(t, joint.half, soft)
+        change = np.clip(other + sign * width - s, -4, 4) * weight
+        outline = outline + change[:, None] * joint.axis
+        if not last:
+            # rounds the corners where the change ends; the second pass sets the edge again
+            outline = gaussian_filter1d(outline, 4.0, axis=0, mode="wrap")
+    return replace(bone, outline=outline)
 
 
 def dent(joint: Joint, bone: Bone, position: float, depth: float, spread: float) -> Bone:

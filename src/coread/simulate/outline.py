@@ -91,10 +91,10 @@ def distance_map(points: Array, shape: tuple[int, int]) -> tuple[Array, npt.NDAr
     inside = inside_mask(fine, shape)
     index = np.zeros(shape, dtype=np.intp)
     seeds = np.ones(shape, dtype=bool)
-    col = np.clip(np.rint(fine[:, 0]).astype(int), 0, shape[1] - 1)
-    row = np.clip(np.rint(fine[:, 1]).astype(int), 0, shape[0] - 1)
-    index[row, col] = np.arange(n)
-    seeds[row, col] = False
+    col, row = np.rint(fine[:, 0]).astype(int), np.rint(fine[:, 1]).astype(int)
+    here = np.flatnonzero((col >= 0) & (col < shape[1]) & (row >= 0) & (row < shape[0]))
+    index[row[here], col[here]] = here
+    seeds[row[here], col[here]] = False
     nearest_row, nearest_col = distance_transform_edt(seeds, return_distances=False, return_indices=True)
     near = index[nearest_row, nearest_col]
     yy, xx = np.mgrid[: shape[0], : shape[1]].astype(float)

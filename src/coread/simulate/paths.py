@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter, gaussian_filter1d, map_coordinates
 
 from coread.simulate.bones import Bone
 from coread.simulate.outline import distance_map
@@ -43,7 +43,7 @@ TILE_STEP_MM = 0.11
 def texture_tile(seed: int) -> Image:
     """A periodic tile of trabecular texture, mean 0, deviation 1, stretched along its rows (the bone's axis)."""
     white = np.random.default_rng([seed, 7]).standard_normal((2, TILE, TILE), dtype=np.float32)
-    fine = gaussian_filter(white[0], (3.2, 1.5), mode="wrap") - gaussian_filter(white[0], (9, 4.5), mode="wrap")
+    fine = gaussian_filter(white[0], (3.0, 1.1), mode="wrap") - gaussian_filter(white[0], (9, 4), mode="wrap")
     coarse = gaussian_filter(white[1], (9, 5), mode="wrap")
     tile = fine / fine.std() + 0.45 * coarse / coarse.std()
     out: Image = (tile / tile.std()).astype(np.float32)
@@ -94,8 +94,9 @@ def bone_patch(bone: Bone, pixel_mm: float, shape: tuple[int, int], seed: int, m
     low = np.floor(points.min(axis=0)).astype(int) - 4
     high = np.ceil(points.max(axis=0)).astype(int) + 5
     # a bone that leaves the film keeps a margin outside, so that its edge there is right
-    low = np.maximum(low, -6)
-    high = np.minimum(high, [shape[1] + 6, shape[0] + 6])
+    room = 8 + int(6 / pixel_mm)
+    low = np.maximum(low, -room)
+    high = np.minimum(high, [shape[1] + room, shape[0] + room])
     if (high - low < 3).any():
         return None
     distance, near, number = distance_map(points - low, (high[1] - low[1], high[0] - low[0]))
@@ -105,7 +106,22 @@ def bone_patch(bone: Bone, pixel_mm: float, shape: tuple[int, int], seed: int, m
         return None
     cut = (slice(r0 - low[1], r1 - low[1]), slice(c0 - low[0], c1 - low[0]))
     distance, near = distance[cut] * pixel_mm, near[cut]
-    edge_s = np.interp(number[near], np.arange(len(bone.outline)), bone.along(bone.outline))
+    outline_s = bone.along(bone.outline)
+    tangent = np.roll(bone.outline, -3, axis=0) - np.roll(bone.outline, 3, axis=0)
+    slope = (tangent @ bone.across) ** 2 / np.maximum((tangent**2).sum(axis=1), 1e-9)
+    # share of "end" against "side" for each point of the outline, smooth along it
+    end = gaussian_filter1d(np.clip(1.6 * slope - 0.25, 0, 1), 5, mode="wrap")
+    far = outline_s > 0.5
+    round_end, plate = np.where(far, bone.ends[2], bone.ends[0]), np.where(far, bone.ends[3], bone.ends[1])
+    curve_at = (1 - end) * np.interp(outline_s, bone.at, bone.round) + end * round_end
+    cortex_at = (1 - end) * np.interp(outline_s, bone.at, bone.cortex) + end * plate
+    for which, at in (("proximal", 0.0), ("distal", 1.0)):
+        if which in bone.fused:
+            here = (np.abs(outline_s - at) * bone.length < 2.5) & (end > 0.3)
+            cortex_at, curve_at = np.where(here, 0.08, cortex_at), np.where(here, 0.25, curve_at)
+    order = np.arange(len(bone.outline))
+    at_point = number[near]
+    curve, cortex = np.interp(at_point, order, curve_at), np.interp(at_point, order, cortex_at)
     x = np.arange(c0, c1) * pixel_mm - bone.origin[0]
     y = np.arange(r0, r1)[:, None] * pixel_mm - bone.origin[1]
     s = x * bone.axis[0] + y * bone.axis[1]
@@ -113,19 +129,16 @@ def bone_patch(bone: Bone, pixel_mm: float, shape: tuple[int, int], seed: int, m
     own = s / bone.length
     depth = np.interp(own, bone.at, bone.depth)
     fill = np.interp(own, bone.at, bone.fill) * mineral
-    cortex = np.interp(edge_s, bone.at, bone.cortex)
-    curve = np.interp(edge_s, bone.at, bone.round)
-    for end, at in (("proximal", 0.0), ("distal", 1.0)):
-        if end in bone.fused:
-            here = np.clip(1 - np.abs(edge_s - at) * bone.length / 3.0, 0, 1) > 0.15
-            cortex = np.where(here, 0.08, cortex)
-            curve = np.where(here, 0.25, curve)
     wall = np.interp(own, bone.at, bone.cortex)
     outer = 2 * depth * rounded(distance, curve, pixel_mm)
-    inner_depth = np.maximum(depth - wall, 0.0)
-    inner = 2 * inner_depth * rounded(distance - cortex, np.maximum(curve - cortex, 0.3), pixel_mm)
+    inner = 2 * np.maximum(depth - wall, 0.0) * rounded(distance - cortex, np.maximum(curve - cortex, 0.3), pixel_mm)
     inner = np.minimum(inner, outer)
-    bone_shift = float(sum(map(ord, bone.name)) % 89)
-    grains = texture(s, t, seed, bone_shift) if grain > 0 else 0.0
-    filling = np.clip(fill * (1 + 0.16 * grain * grains), 0, 0.85)
-    return Patch(slice(r0, r1), slice(c0, c1), outer - inner + inner * filling, outer, distance)
+    if grain > 0:
+        strength = 0.2 * grain * np.sqrt(4.0 / np.maximum(depth, 1.0))
+        fill = np.clip(fill * (1 + strength * texture(s, t, seed, float(sum(map(ord, bone.name)) % 89))), 0, 0.85)
+    compact = outer - inner + inner * fill
+    if bone.rim > 0 and "proximal" not in bone.fused:
+        base = np.interp(at_point, order, end * ~far)
+        compact += bone.rim * base * np.exp(-(((distance - 1.5) / 0.4) ** 2)) * (distance > 0)
+        compact = np.minimum(compact, outer)
+    return Patch(slice(r0, r1), slice(c0, c1), compact, outer, distance)

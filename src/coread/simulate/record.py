@@ -97,7 +97,8 @@ class FilmRecord:
         heel: fall of intensity from one side to the other, and its direction in degrees.
         latitude: share of the large-scale contrast that the display processing takes away, 0..1.
         sharpen: strength of edge enhancement.
-        gamma: curve of the display.
+        curve: how strongly the display saturates towards white, 0 = straight, 2 = like film.
+        gamma: toe of the display's curve, 1 = none.
         window: share of dark and bright ends that are cut.
         collimator: distance of the collimator's edges from the film's border (left, top, right, bottom), mm; None: no edges.
         shutter: brightness that the area outside the collimator is shown with.
@@ -122,6 +123,7 @@ class FilmRecord:
     heel: tuple[float, float] = (0.08, 90.0)
     latitude: float = 0.25
     sharpen: float = 0.25
+    curve: float = 1.6
     gamma: float = 1.0
     window: tuple[float, float] = (0.0, 0.0)
     collimator: tuple[float, float, float, float] | None = None
@@ -203,6 +205,7 @@ def draw_film(seed: int, pixel_mm: float, sides: tuple[Side, ...], *, plain: boo
         "heel": (float(rng.uniform(0, 0.15)), float(rng.uniform(0, 360))),
         "latitude": float(rng.uniform(0.0, 0.6)),
         "sharpen": float(rng.uniform(0.0, 0.5)),
+        "curve": float(rng.uniform(0.2, 2.6)),
         "gamma": float(np.exp(rng.normal(0, 0.15))),
         "window": (float(rng.uniform(0, 0.02)), float(rng.uniform(0, 0.003))),
         "collimator": (edge[0], edge[1], edge[2], edge[3]) if rng.uniform() < 0.6 else None,
