@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from coread.reading import Reading, Total
 from coread.report import palette, words
-from coread.report.closeup import Closeup, Plot, Points, closeup
-from coread.report.films import Film, Mark, films
-from coread.report.picture import flat
-from coread.report.view import Graded, Joint, Shown, drawn_boxes, shown, unassessed
-from coread.scoring import system
+from coread.report.closeup import Closeup, Plot, Points
+from coread.report.films import Film, Mark
+from coread.report.scene import scene
+from coread.report.view import Graded, Joint, Shown, unassessed
 from coread.study import Study
 
 if TYPE_CHECKING:
@@ -46,11 +45,9 @@ def page(reading: Reading, study: Study | None = None) -> str:
     """The HTML of `write_page`."""
     from markupsafe import Markup
 
-    view = shown(reading, system(reading.system), study)
-    pixels = [flat(image) for image in study.images] if study else []
-    made = films(reading, pixels, {feature: view.highest[feature] for feature in view.features if feature in view.highest})
-    boxes = {id(box.finding): box for joint in view.joints for box in joint.graded}
-    joints = [_joint(joint, closeup(joint, pixels), view) for joint in view.joints if joint.measured or drawn_boxes(joint, view)]
+    drawn = scene(reading, study)
+    view, made, boxes = drawn.view, drawn.films, drawn.boxes
+    joints = [_joint(joint, shown_boxes, close) for joint, shown_boxes, close in drawn.joints]
     style = "\n".join((_text("page.css"), palette.css(), *(_film_css(i, film) for i, film in enumerate(made)), _footer_css(reading)))
     script = _text("page.js")
     return _template().render(
@@ -182,12 +179,12 @@ def _mark(mark: Mark, box: Graded) -> Mapping[str, Any]:
     }
 
 
-def _joint(joint: Joint, close: Closeup, view: Shown) -> Mapping[str, Any]:
+def _joint(joint: Joint, boxes: Sequence[Graded], close: Closeup) -> Mapping[str, Any]:
     picture = close.picture
     return {
         "key": joint.key,
         "title": joint.title,
-        "boxes": drawn_boxes(joint, view),
+        "boxes": boxes,
         "measured": [(name, words.measured_text(finding)) for name, finding in joint.measured],
         "close": {
             "picture": picture,

@@ -209,6 +209,7 @@ class Paper:
         for page in range(1, self.pages + 1):
             self.pdf.page = page
             self.pdf.current_font_is_set_on_page = False
+            self.pdf.set_fill_color(0)
             self._font = None
             self.text(WIDTH - MARGIN - 20, HEIGHT - 9, f"{page} / {self.pages}", 7.5, colour=SOFT, width=20, align="right")
         return bytes(self.pdf.output())

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from coread.reading import Reading
 from coread.report import words
-from coread.report.closeup import PLOT_HEIGHT, PLOT_WIDTH, Plot, closeup
-from coread.report.films import REFERENCE_WIDTH, Film, films
+from coread.report.closeup import PLOT_HEIGHT, PLOT_WIDTH, Closeup, Plot
+from coread.report.films import REFERENCE_WIDTH, Film
 from coread.report.palette import step_of
 from coread.report.paper import ACCENT, BOTTOM, DISTAL, FAINT, INSIDE, LINE, MARGIN, PROXIMAL, SOFT, Paper
-from coread.report.picture import Bytes, flat
-from coread.report.view import Cell, Graded, Joint, Shown, drawn_boxes, shown, unassessed
-from coread.scoring import system
+from coread.report.scene import scene
+from coread.report.view import Cell, Graded, Joint, Shown, unassessed
 from coread.study import Study
 
 FILM_HEIGHT = 140.0
@@ -35,28 +34,27 @@ def write_pdf(reading: Reading, path: str | Path, study: Study | None = None) ->
     Raises:
         InputError: the reading's scoring system is unknown, or an image cannot be decoded.
     """
-    view = shown(reading, system(reading.system), study)
-    pixels = [flat(image) for image in study.images] if study else []
+    drawn = scene(reading, study)
+    view, made = drawn.view, drawn.films
     banner = words.status_words(reading)
     patient = dict(view.facts)["Patient"]
     paper = Paper(banner, f"Coread · {view.system.name} · patient {patient}", f"{view.system.name}, {patient}", reading.created)
     _head(paper, view)
-    made = films(reading, pixels, {f: view.highest[f] for f in view.features if f in view.highest})
     beside = _fits_beside(made, view)
     if beside:
         top, film = paper.y, made[0]
         width = min(INSIDE - SHEET_BESIDE - 6, FILM_HEIGHT * film.width / film.height)
-        _film(paper, view, film, MARGIN, width / film.width)
+        _film(paper, drawn.boxes, film, MARGIN, width / film.width)
         _sheet(paper, view, MARGIN + width + 6, INSIDE - width - 6)
         paper.y = max(paper.y, top + width * film.height / film.width + 4)
     else:
-        _films(paper, view, made)
+        _films(paper, drawn.boxes, made)
     _legend(paper, view, made)
     _totals(paper, view)
     if not beside:
         _sheet(paper, view, MARGIN, INSIDE)
     _reasons(paper, view)
-    _joints(paper, view, pixels)
+    _joints(paper, drawn.joints)
     _origin(paper, view)
     Path(path).write_bytes(paper.finish())
 
@@ -84,7 +82,7 @@ def _fits_beside(made: Sequence[Film], view: Shown) -> bool:
     return len(made) == 1 and 0 < len(view.sheet.sides) * len(view.sheet.features) <= 2 and rows * SHEET_ROW + 20 <= FILM_HEIGHT
 
 
-def _films(paper: Paper, view: Shown, made: Sequence[Film]) -> None:
+def _films(paper: Paper, graded: Mapping[int, Graded], made: Sequence[Film]) -> None:
     """The films in rows of two."""
     for start in range(0, len(made), 2):
         row = made[start : start + 2]
@@ -94,7 +92,7 @@ def _films(paper: Paper, view: Shown, made: Sequence[Film]) -> None:
         x = MARGIN
         for film in row:
             fit = min(across / film.width, height / film.height)
-            _film(paper, view, film, x, fit)
+            _film(paper, graded, film, x, fit)
             x += film.width * fit + 5
         paper.y += height + 3
 
@@ -127,14 +125,13 @@ def _legend(paper: Paper, view: Shown, made: Sequence[Film]) -> None:
     paper.y += 9
 
 
-def _film(paper: Paper, view: Shown, film: Film, x: float, fit: float) -> None:
+def _film(paper: Paper, graded: Mapping[int, Graded], film: Film, x: float, fit: float) -> None:
     """One film with its marks; ``fit`` is mm per pixel of the image."""
     width, height = film.width * fit, film.height * fit
     if film.picture:
         paper.picture(film.picture.data, x, paper.y, width, height, f"The image with {len(film.marks)} marked findings")
     else:
         paper.box(x, paper.y, width, height, "#0B0F13")
-    boxes = {id(box.finding): box for joint in view.joints for box in joint.graded}
     unit = width / REFERENCE_WIDTH * (1.25 if width < 90 else 1.0)
     for mark in film.marks:
         at = (x + (mark.x - film.left + 0.5) * fit, paper.y + (mark.y - film.top + 0.5) * fit)
@@ -144,7 +141,7 @@ def _film(paper: Paper, view: Shown, film: Film, x: float, fit: float) -> None:
         paper.pdf.set_draw_color(11, 15, 19)
         paper.pdf.set_fill_color(255)
         paper.pdf.ellipse(at[0] - 0.5, at[1] - 0.5, 1.0, 1.0, style="FD")
-        box = boxes[id(mark.finding)]
+        box = graded[id(mark.finding)]
         paper.chip(*badge, box.glyph, box.step, box.doubt, radius=8.6 * unit, on_film=True)
 
 
@@ -252,22 +249,21 @@ def _reasons(paper: Paper, view: Shown) -> None:
     paper.y += 5
 
 
-def _joints(paper: Paper, view: Shown, pixels: Sequence[Bytes]) -> None:
+def _joints(paper: Paper, joints: Sequence[tuple[Joint, tuple[Graded, ...], Closeup]]) -> None:
     """Two joints in a row, each with its crop, grade, probabilities, measurements and profile."""
-    joints = [(joint, boxes) for joint in view.joints if (boxes := drawn_boxes(joint, view)) or joint.measured]
     if not joints:
         return
     paper.heading("Joint by joint", room=70)
     across = (INSIDE - 4) / 2
     for start in range(0, len(joints), 2):
         row = joints[start : start + 2]
-        height = max(_joint_height(joint, boxes) for joint, boxes in row)
+        height = max(_joint_height(joint, boxes) for joint, boxes, _ in row)
         paper.room(height)
-        for number, (joint, boxes) in enumerate(row):
-            _joint(paper, joint, boxes, pixels, (MARGIN + number * (across + 4), across, height - 2))
+        for number, (joint, boxes, close) in enumerate(row):
+            _joint(paper, joint, boxes, close, (MARGIN + number * (across + 4), across, height - 2))
         paper.y += height
     paper.y += 3
-    if pixels:
+    if any(close.proximal for _, _, close in joints):
         note = (
             "Frame: region looked at. Solid blue: end of the proximal bone; dashed orange: of the distal bone. Contrast is the crop's own."
         )
@@ -280,14 +276,13 @@ def _joint_height(joint: Joint, boxes: Sequence[Graded]) -> float:
     return 12 + max(said, 50.0 if joint.measured else 34.0)
 
 
-def _joint(paper: Paper, joint: Joint, boxes: Sequence[Graded], pixels: Sequence[Bytes], where: tuple[float, float, float]) -> None:
+def _joint(paper: Paper, joint: Joint, boxes: Sequence[Graded], close: Closeup, where: tuple[float, float, float]) -> None:
     x, width, height = where
     top = paper.y
     paper.pdf.set_draw_color(198, 208, 216)
     paper.pdf.set_line_width(0.15)
     paper.pdf.rect(x, top, width, height)
     paper.text(x + 2, top + 5, joint.title, 9.5, bold=True)
-    close = closeup(joint, pixels)
     if close.picture:
         part = close.picture
         fit = 32.0 / max(part.width, part.height)
