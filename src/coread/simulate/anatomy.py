@@ -12,7 +12,7 @@ from coread.simulate import carpus
 from coread.simulate.bones import HEAD_RADIUS, PART, Bone, block, forearm, head_width, tube
 from coread.simulate.joints import Joint, dent, fit, measure
 from coread.simulate.record import HandRecord
-from coread.simulate.shape import CHAINS, Skeleton, adult_skeleton
+from coread.simulate.shape import CHAINS, JOINT_MM, Skeleton, adult_skeleton
 
 Array = npt.NDArray[np.float64]
 FUSION_OVERLAP_MM = 0.6
@@ -134,6 +134,12 @@ def _wrist(record: HandRecord, skeleton: Skeleton) -> tuple[dict[str, Bone], RBF
     return bones, warp
 
 
+def _warped(warp: RBFInterpolator, centre: tuple[float, float], axis: tuple[float, float]) -> tuple[Array, Array]:
+    ends = warp(np.array([centre, np.add(centre, np.multiply(axis, 2.0))]))
+    direction = ends[1] - ends[0]
+    return ends[0], direction / np.linalg.norm(direction)
+
+
 def _sesamoids(record: HandRecord, bones: dict[str, Bone]) -> None:
     head = bones["metacarpal 1"]
     for number, (along, across, size) in enumerate(((-5.0, -4.6, 2.5), (-4.2, 3.4, 2.2))):
@@ -150,11 +156,11 @@ def build(record: HandRecord) -> Anatomy:
     joints: dict[str, Joint] = {}
     for ray in CHAINS:
         _ray(record, skeleton, ray, bones, joints)
+    for name, (proximal, distal, centre, axis, half) in carpus.SUPPORT.items():
+        joint = Joint(name, proximal, distal, *_warped(warp, centre, axis), half * record.scale)
+        bones[distal[0]] = fit(joint, bones, distal[0], JOINT_MM["CMC"], soft=1.5)
     for name, (proximal, distal, centre, axis, half) in carpus.JOINTS.items():
-        middle = warp(np.array([centre]))[0]
-        tip = warp(np.array([np.add(centre, np.multiply(axis, 2.0))]))[0]
-        direction = (tip - middle) / np.linalg.norm(tip - middle)
-        joint = Joint(name, proximal, distal, middle, direction, half * record.scale)
+        joint = Joint(name, proximal, distal, *_warped(warp, centre, axis), half * record.scale)
         moving = {"radiocarpal": proximal, "capitate-scaphoid-lunate": proximal}.get(name, distal)
         for bone in moving:
             bones[bone] = fit(joint, bones, bone, _target(record, name))
@@ -166,8 +172,8 @@ def build(record: HandRecord) -> Anatomy:
     if record.immature:
         for name, bone in bones.items():
             if name in carpus.OUTLINES and name not in ("radius", "ulna"):
-                centre = bone.outline.mean(axis=0)
-                bones[name] = replace(bone, outline=centre + (bone.outline - centre) * 0.88)
+                middle = bone.outline.mean(axis=0)
+                bones[name] = replace(bone, outline=middle + (bone.outline - middle) * 0.88)
     return Anatomy(bones, joints, _landmarks(skeleton, bones), skeleton)
 
 

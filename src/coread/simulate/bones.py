@@ -168,7 +168,7 @@ def tube(name: str, length: float, scale: float = 1.0, slenderness: float = 1.0,
     s_right = np.linspace(bottom[-1, 0] + 0.4, top[0, 0] - 0.4, 160)
     right = np.column_stack([s_right, half(np.clip(s_right, 0, length))])
     left = np.column_stack([s_right[::-1], -half(np.clip(s_right[::-1], 0, length))])
-    outline = smooth(np.vstack([bottom, right, top, left]), 0.55)
+    outline = smooth(np.vstack([bottom, right, top, left]), 0.9 if name == "metacarpal 1" else 0.6)
     ends = min(9.0, 0.3 * length) / length
     at = np.array([0.0, 0.5 * ends, ends, 0.38, 0.6, 1 - ends, 1 - 0.5 * ends, 1.0])
     db, dm, dh = (d * scale for d in depths)

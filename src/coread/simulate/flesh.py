@@ -45,10 +45,10 @@ def rods(anatomy: Anatomy, flesh: float) -> list[Rod]:
         out.append(Rod(head, pp.origin + pp.axis * 0.25 * pp.length, 11.5 * k, 10.2 * f * k, 0.98))
     for a, b in ((2, 3), (3, 4), (4, 5)):
         p, q = (bones[bone_name(r, 1)] for r in (a, b))
-        out.append(Rod(p.origin + p.axis * 0.16 * p.length, q.origin + q.axis * 0.16 * q.length, 6.0 * k, 6.0 * k, 1.1))
+        out.append(Rod(p.origin + p.axis * 0.14 * p.length, q.origin + q.axis * 0.14 * q.length, 8.0 * k, 8.0 * k, 1.05))
         p, q = bones[bone_name(a, 0)], bones[bone_name(b, 0)]
-        ends = [(p.origin + p.axis * f * p.length + q.origin + q.axis * f * q.length) / 2 for f in (0.1, 0.85)]
-        out.append(Rod(ends[0], ends[1], 13.0 * k, 10.5 * k, 1.0))
+        ends = [(p.origin + p.axis * f * p.length + q.origin + q.axis * f * q.length) / 2 for f in (0.1, 1.05)]
+        out.append(Rod(ends[0], ends[1], 13.0 * k, 11.0 * k, 1.0))
     mc, pp, dp = (bones[bone_name(1, i)] for i in range(3))
     head = mc.origin + mc.axis * mc.length
     out.append(Rod(mc.origin, head, 15.5 * k, 13.0 * k, 1.0))

@@ -132,6 +132,7 @@ def fit(joint: Joint, bones: dict[str, Bone], moving: str, width: float, soft: f
     if not known.any():
         return bone
     filled = gaussian_filter1d(np.interp(grid, grid[known], bridged[known]), 9.0 if len(fixed) > 1 else 1.5)
+    steep = np.abs(np.gradient(filled, 0.1))
     sign = 1.0 if is_distal else -1.0
     outline = bone.outline
     for last in (False, True):
@@ -140,12 +141,12 @@ def fit(joint: Joint, bones: dict[str, Bone], moving: str, width: float, soft: f
         other = np.interp(t, grid, filled)
         own = _edge([replace(bone, outline=outline)], joint, np.clip(t, t.min() + 1e-6, t.max() - 1e-6), far=not is_distal)
         facing = np.isfinite(own) & (np.abs(s - own) < 0.08) & (t > grid[known][0]) & (t < grid[known][-1])
-        weight = facing * _taper(t, joint.half, soft)
-        change = np.clip(other + sign * width - s, -4, 4) * weight
+        flat = facing * np.clip((1.5 - np.interp(t, grid, steep)) / 0.6, 0, 1)
+        change = np.clip(other + sign * width - s, -4, 4) * flat * _taper(t, joint.half, soft)
         outline = outline + change[:, None] * joint.axis
-        if not last:
-            # rounds the corners where the change ends; the second pass sets the edge again
-            outline = gaussian_filter1d(outline, 4.0, axis=0, mode="wrap")
+        # rounds the corners where the change ends, and leaves the joint's own edge as it was set
+        kept = (flat * _taper(t, joint.half + 0.1, 0.6))[:, None] if last else 0.0
+        outline = kept * outline + (1 - kept) * gaussian_filter1d(outline, 6.0 if last else 4.0, axis=0, mode="wrap")
     return replace(bone, outline=outline)
 
 

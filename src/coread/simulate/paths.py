@@ -134,7 +134,7 @@ def bone_patch(bone: Bone, pixel_mm: float, shape: tuple[int, int], seed: int, m
     inner = 2 * np.maximum(depth - wall, 0.0) * rounded(distance - cortex, np.maximum(curve - cortex, 0.3), pixel_mm)
     inner = np.minimum(inner, outer)
     if grain > 0:
-        strength = 0.2 * grain * np.sqrt(4.0 / np.maximum(depth, 1.0))
+        strength = 0.3 * grain * np.sqrt(4.0 / np.maximum(depth, 1.0))
         fill = np.clip(fill * (1 + strength * texture(s, t, seed, float(sum(map(ord, bone.name)) % 89))), 0, 0.85)
     compact = outer - inner + inner * fill
     if bone.rim > 0 and "proximal" not in bone.fused:

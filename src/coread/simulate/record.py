@@ -90,7 +90,7 @@ class FilmRecord:
         forearm_mm: how far the forearm shows below the joint.
         margin_mm: room around the hand.
         kvp_energy_kev: effective energy of the beam.
-        photons: mean quanta per mm2 in the open field.
+        photons: counted quanta per mm2 in the open field (about 3e4 per mm2 and microgray meet the detector).
         electronic: electronic noise in quanta per pixel of 0.1 mm.
         blur_mm: standard deviation of the system's point spread.
         scatter: scattered against primary radiation in the open field.
@@ -116,8 +116,8 @@ class FilmRecord:
     forearm_mm: float = 55.0
     margin_mm: float = 14.0
     kvp_energy_kev: float = 35.0
-    photons: float = 1.6e6
-    electronic: float = 12.0
+    photons: float = 2.0e5
+    electronic: float = 5.0
     blur_mm: float = 0.10
     scatter: float = 0.22
     heel: tuple[float, float] = (0.08, 90.0)
@@ -199,7 +199,7 @@ def draw_film(seed: int, pixel_mm: float, sides: tuple[Side, ...], *, plain: boo
         "forearm_mm": float(rng.uniform(30, 75)),
         "margin_mm": float(rng.uniform(10, 28)),
         "kvp_energy_kev": float(rng.uniform(31, 38)),
-        "photons": float(np.exp(rng.uniform(np.log(0.6e6), np.log(3e6)))),
+        "photons": float(np.exp(rng.uniform(np.log(0.8e5), np.log(5e5)))),
         "blur_mm": float(rng.uniform(0.08, 0.13)),
         "scatter": float(rng.uniform(0.12, 0.35)),
         "heel": (float(rng.uniform(0, 0.15)), float(rng.uniform(0, 360))),
