@@ -81,6 +81,11 @@ def read_dicom(path: Path) -> DicomFile:
     Raises:
         InputError: damaged, cut short, coded in a way that no installed codec decodes, too large, or too small.
     """
+    with quiet():
+        return _read_dicom(path)
+
+
+def _read_dicom(path: Path) -> DicomFile:
     dataset, pixel_bytes = _header(path)
     sop_class = str(dataset.get("SOPClassUID", "") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
     kind = UID(sop_class).name if sop_class else "DICOM object of an unstated class"
@@ -93,8 +98,7 @@ def read_dicom(path: Path) -> DicomFile:
         raise InputError(f"{path}: the file ends before its pixel data ({kind}); copy or export it again")
     if is_image:
         _check(path, dataset, pixel_bytes or 0)
-        with quiet():
-            images = _images(path, dataset, sop_class or None, notes)
+        images = _images(path, dataset, sop_class or None, notes)
     order = (_whole(dataset, "SeriesNumber"), _whole(dataset, "AcquisitionNumber"), _whole(dataset, "InstanceNumber"), path.name)
     return DicomFile(path, study, object_uid, order, images, kind, patient_of(dataset), tuple(notes))
 
@@ -165,9 +169,9 @@ def is_dicomdir(path: Path) -> bool:
     with quiet():
         try:
             meta = pydicom.filereader.read_file_meta_info(path)
+            return str(meta.get("MediaStorageSOPClassUID", "")) == str(pydicom.uid.MediaStorageDirectoryStorage)
         except Exception:
             return False
-    return str(meta.get("MediaStorageSOPClassUID", "")) == str(pydicom.uid.MediaStorageDirectoryStorage)
 
 
 def _header(path: Path) -> tuple[Dataset, int | None]:

@@ -13,18 +13,18 @@ from pydicom.dataset import Dataset
 from coread.geometry import Grid
 
 SIDES = ("L", "R", "B")
-SIDE_CODES: Mapping[tuple[str, str], str] = {
-    ("SCT", "7771000"): "L", ("SCT", "24028007"): "R", ("SCT", "51440002"): "B",
-    ("SRT", "G-A101"): "L", ("SRT", "G-A100"): "R", ("SRT", "G-A102"): "B",
-    ("SNM3", "G-A101"): "L", ("SNM3", "G-A100"): "R", ("SNM3", "G-A102"): "B",
+SIDE_CODES: Mapping[str, str] = {
+    "7771000": "L", "24028007": "R", "51440002": "B",
+    "G-A101": "L", "G-A100": "R", "G-A102": "B",
 }  # fmt: skip
-"""DICOM PS3.16 CID 244 (Laterality)."""
-VIEW_CODES: Mapping[tuple[str, str], str] = {
-    ("SCT", "399348003"): "PA", ("SCT", "399067008"): "AP", ("SCT", "399173006"): "LL", ("SCT", "399198007"): "RL",
-    ("SRT", "R-10214"): "PA", ("SRT", "R-10206"): "AP", ("SRT", "R-10236"): "LL", ("SRT", "R-10232"): "RL",
-    ("SNM3", "R-10214"): "PA", ("SNM3", "R-10206"): "AP", ("SNM3", "R-10236"): "LL", ("SNM3", "R-10232"): "RL",
+"""DICOM PS3.16 CID 244 (Laterality), SNOMED CT and the former SNOMED RT codes."""
+VIEW_CODES: Mapping[str, str] = {
+    "272479007": "PA", "399348003": "AP", "399067008": "LATERAL", "399173006": "LL", "399198007": "RL", "399352003": "LM",
+    "399260004": "ML", "R-10214": "PA", "R-40888": "PA", "R-10206": "AP", "R-102CD": "LATERAL", "R-10236": "LL", "R-10232": "RL",
+    "R-10228": "LM", "R-10224": "ML",
 }  # fmt: skip
-"""DICOM PS3.16 CID 4010 (DX View)."""
+"""DICOM PS3.16 CID 4010 (DX View), SNOMED CT and the former SNOMED RT codes; all oblique views share a word."""
+SNOMED = frozenset({"SCT", "SRT", "SNM3", "99SDM"})
 FACTS: Mapping[str, str] = {
     "modality": "Modality", "manufacturer": "Manufacturer", "model": "ManufacturerModelName", "kvp": "KVP", "exposure_mas": "Exposure",
     "presentation": "PresentationIntentType", "patient_orientation": "PatientOrientation", "detector": "DetectorType",
@@ -63,7 +63,7 @@ def facts_of(dataset: Dataset, notes: list[str], name: str) -> dict[str, str]:
         if text:
             facts[fact] = text
     side = laterality_of(dataset, notes, name)
-    view = _text(dataset, "ViewPosition") or _code(dataset, "ViewCodeSequence", VIEW_CODES)
+    view = _text(dataset, "ViewPosition") or _view(dataset)
     body_part = _text(dataset, "BodyPartExamined") or _code(dataset, "AnatomicRegionSequence", {})
     for fact, value in (("laterality", side), ("view", view), ("body_part", body_part)):
         if value:
@@ -165,13 +165,18 @@ def _text(dataset: Dataset, keyword: str) -> str:
     return str(value).strip()
 
 
-def _code(dataset: Dataset, keyword: str, known: Mapping[tuple[str, str], str], only: bool = False) -> str | None:
+def _code(dataset: Dataset, keyword: str, known: Mapping[str, str], only: bool = False) -> str | None:
     """The first code's word in ``known``, else its own meaning (not where ``only`` known ones count)."""
     for item in dataset.get(keyword) or []:
-        word = known.get((_text(item, "CodingSchemeDesignator"), _text(item, "CodeValue")))
+        word = known.get(_text(item, "CodeValue")) if _text(item, "CodingSchemeDesignator") in SNOMED else None
         if word or not only:
             return word or _text(item, "CodeMeaning") or None
     return None
+
+
+def _view(dataset: Dataset) -> str | None:
+    view = _code(dataset, "ViewCodeSequence", VIEW_CODES)
+    return "OBLIQUE" if view is not None and "oblique" in view.lower() else view
 
 
 def _day(dataset: Dataset, keyword: str) -> date | None:

@@ -26,7 +26,7 @@ REGIONS: Mapping[str, tuple[str, str]] = {
     "WRIST": ("74670003", "Wrist joint"),
 }
 """SNOMED CT codes of DICOM PS3.16 annex L for the body parts that Coread scores on radiographs."""
-VIEWS: Mapping[str, tuple[str, str]] = {"PA": ("399348003", "postero-anterior"), "AP": ("399067008", "antero-posterior")}
+VIEWS: Mapping[str, tuple[str, str]] = {"PA": ("272479007", "postero-anterior"), "AP": ("399348003", "antero-posterior")}
 """SNOMED CT codes of DICOM PS3.16 CID 4010."""
 
 

@@ -78,7 +78,7 @@ def stored_values(path: Path, frame: int | None) -> tuple[Dataset, npt.NDArray[A
                     return dataset, _colours(dataset, pixel_array(path, index=frame - 1))
             dataset = pydicom.dcmread(path, force=True)
             if not syntax:
-                dataset.file_meta.TransferSyntaxUID = guessed_transfer_syntax(dataset)
+                dataset.file_meta.TransferSyntaxUID = syntax = guessed_transfer_syntax(dataset)
             with _hushed() if syntax.is_compressed else contextlib.nullcontext():
                 values = _decoded(path, dataset, frame)
             for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):
@@ -91,8 +91,11 @@ def stored_values(path: Path, frame: int | None) -> tuple[Dataset, npt.NDArray[A
             ) from error
         except MemoryError as error:
             raise InputError(f"{path}: its pixels do not fit into memory; read it on a larger machine or in parts") from error
-        except Exception as error:
-            # Codecs raise whatever they like on damaged data (struct.error, RuntimeError, AttributeError, ValueError, ...).
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:
+            # Codecs raise whatever they like on damaged data: ValueError, struct.error, RuntimeError, and those in Rust a
+            # PanicException, which is no Exception.
             raise InputError(f"{path}: its pixel data are damaged or cut short and cannot be decoded; export the image again") from error
 
 
