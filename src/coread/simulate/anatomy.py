@@ -158,7 +158,7 @@ def build(record: HandRecord) -> Anatomy:
         _ray(record, skeleton, ray, bones, joints)
     for name, (proximal, distal, centre, axis, half) in carpus.SUPPORT.items():
         joint = Joint(name, proximal, distal, *_warped(warp, centre, axis), half * record.scale)
-        bones[distal[0]] = fit(joint, bones, distal[0], JOINT_MM["CMC"], soft=1.5)
+        bones[distal[0]] = fit(joint, bones, distal[0], JOINT_MM["CMC"], soft=3.0)
     for name, (proximal, distal, centre, axis, half) in carpus.JOINTS.items():
         joint = Joint(name, proximal, distal, *_warped(warp, centre, axis), half * record.scale)
         moving = {"radiocarpal": proximal, "capitate-scaphoid-lunate": proximal}.get(name, distal)

@@ -41,8 +41,19 @@ def _blurred(image: Image, sigma_px: float) -> Image:
     padded = np.pad(image, ((0, rows - image.shape[0]), (0, cols - image.shape[1])), mode="edge")
     small = padded.reshape(rows // factor, factor, cols // factor, factor).mean(axis=(1, 3))
     small = gaussian_filter(small, sigma_px / factor, mode="nearest")
-    big = zoom(small, factor, order=1, mode="nearest", grid_mode=True)
-    out = big[: image.shape[0], : image.shape[1]].astype(np.float32)
+    out = _linear(image.shape[0], small.shape[0], factor) @ small @ _linear(image.shape[1], small.shape[1], factor).T
+    return out
+
+
+def _linear(n: int, knots: int, factor: int) -> Image:
+    """Matrix (n, knots) that interpolates between the centres of blocks of ``factor`` pixels."""
+    at = np.clip((np.arange(n) + 0.5) / factor - 0.5, 0, knots - 1)
+    low = np.minimum(at.astype(int), max(knots - 2, 0))
+    out = np.zeros((n, knots), dtype=np.float32)
+    rows = np.arange(n)
+    out[rows, low] = 1 - (at - low)
+    if knots > 1:
+        out[rows, low + 1] += at - low
     return out
 
 

@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d, grey_closing, grey_opening
-from scipy.spatial import cKDTree
 
 from coread.simulate.bones import Bone
-from coread.simulate.outline import envelope, resample
+from coread.simulate.outline import envelope, nearest_distance
 
 Array = npt.NDArray[np.float64]
 LINE_STEP_MM = 0.05
@@ -99,9 +98,10 @@ def measure(joint: Joint, bones: dict[str, Bone]) -> Gap:
     t, low, high = lines[keep], low[keep], high[keep]
     base = joint.centre + t[:, None] * joint.across
     proximal, distal = base + low[:, None] * joint.axis, base + high[:, None] * joint.axis
-    tree = cKDTree(np.vstack([resample(bones[n].outline, 0.02) for n in joint.proximal]))
-    perpendicular = tree.query(distal)[0] if len(distal) else np.zeros(0)
-    return Gap(t, proximal, distal, high - low, np.asarray(perpendicular, dtype=float))
+    nearest = np.full(len(distal), np.inf)
+    for name in joint.proximal:
+        nearest = np.minimum(nearest, nearest_distance(distal, bones[name].outline))
+    return Gap(t, proximal, distal, high - low, nearest)
 
 
 def _taper(t: Array, half: float, soft: float) -> Array:
@@ -110,7 +110,7 @@ def _taper(t: Array, half: float, soft: float) -> Array:
     return out
 
 
-def fit(joint: Joint, bones: dict[str, Bone], moving: str, width: float, soft: float = 2.5) -> Bone:
+def fit(joint: Joint, bones: dict[str, Bone], moving: str, width: float, soft: float = 3.5) -> Bone:
     """Reshape the facing edge of one bone so that its gap to the opposite bones is ``width`` mm along the axis.
 
     Args:
@@ -139,14 +139,17 @@ def fit(joint: Joint, bones: dict[str, Bone], moving: str, width: float, soft: f
         t = (outline - joint.centre) @ joint.across
         s = (outline - joint.centre) @ joint.axis
         other = np.interp(t, grid, filled)
-        own = _edge([replace(bone, outline=outline)], joint, np.clip(t, t.min() + 1e-6, t.max() - 1e-6), far=not is_distal)
-        facing = np.isfinite(own) & (np.abs(s - own) < 0.08) & (t > grid[known][0]) & (t < grid[known][-1])
+        close = np.flatnonzero((np.abs(t) < joint.half + soft) & (t > max(grid[known][0], t.min() + 1e-6)) & (t < min(grid[known][-1], t.max() - 1e-6)))
+        facing = np.zeros(len(t))
+        if len(close):
+            own = _edge([replace(bone, outline=outline)], joint, t[close], far=not is_distal)
+            facing[close] = np.abs(s[close] - np.nan_to_num(own, nan=1e3)) < 0.08
         flat = facing * np.clip((1.5 - np.interp(t, grid, steep)) / 0.6, 0, 1)
         change = np.clip(other + sign * width - s, -4, 4) * flat * _taper(t, joint.half, soft)
         outline = outline + change[:, None] * joint.axis
         # rounds the corners where the change ends, and leaves the joint's own edge as it was set
         kept = (flat * _taper(t, joint.half + 0.1, 0.6))[:, None] if last else 0.0
-        outline = kept * outline + (1 - kept) * gaussian_filter1d(outline, 6.0 if last else 4.0, axis=0, mode="wrap")
+        outline = kept * outline + (1 - kept) * gaussian_filter1d(outline, 8.0 if last else 5.0, axis=0, mode="wrap")
     return replace(bone, outline=outline)
 
 
@@ -155,6 +158,6 @@ def dent(joint: Joint, bone: Bone, position: float, depth: float, spread: float)
     t = (bone.outline - joint.centre) @ joint.across
     s = (bone.outline - joint.centre) @ joint.axis
     near = _edge([bone], joint, np.clip(t, t.min() + 1e-6, t.max() - 1e-6), far=False)
-    facing = np.isfinite(near) & (np.abs(s - near) < 0.05)
+    facing = np.abs(s - np.nan_to_num(near, nan=1e3)) < 0.08
     change = np.where(facing, -depth * np.exp(-(((t - position) / spread) ** 2) / 2), 0.0)
     return replace(bone, outline=bone.outline + change[:, None] * joint.axis)

@@ -71,6 +71,20 @@ def _segment_distance2(px: Array, py: Array, a: Array, b: Array) -> Array:
     return out
 
 
+def nearest_distance(points: Array, outline: Array, reach: float = 8.0) -> Array:
+    """Distance of each point to an outline without sign, exact up to ``reach``; infinite where the outline is farther off."""
+    if not len(points):
+        return np.zeros(0)
+    low, high = points.min(axis=0) - reach, points.max(axis=0) + reach
+    a, b = outline, np.roll(outline, -1, axis=0)
+    near = ((np.maximum(a, b) >= low) & (np.minimum(a, b) <= high)).all(axis=1)
+    if not near.any():
+        return np.full(len(points), np.inf)
+    d2 = _segment_distance2(points[:, 0][:, None], points[:, 1][:, None], a[near], b[near])
+    out: Array = np.sqrt(d2.min(axis=1))
+    return out
+
+
 def distance_map(points: Array, shape: tuple[int, int]) -> tuple[Array, npt.NDArray[np.intp], Array]:
     """Signed distance to an outline on a pixel grid, positive inside; all in pixels.
 

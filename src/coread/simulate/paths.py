@@ -66,14 +66,12 @@ class Patch:
         rows, columns: where the patch lies.
         mineral: mm of compact bone along the ray.
         body: mm of the whole bone, marrow included.
-        inside: distance from the edge in mm, negative outside.
     """
 
     rows: slice
     columns: slice
     mineral: Array
     body: Array
-    inside: Array
 
 
 def bone_patch(bone: Bone, pixel_mm: float, shape: tuple[int, int], seed: int, mineral: float = 1.0, grain: float = 1.0) -> Patch | None:
@@ -120,12 +118,13 @@ def bone_patch(bone: Bone, pixel_mm: float, shape: tuple[int, int], seed: int, m
             here = (np.abs(outline_s - at) * bone.length < 2.5) & (end > 0.3)
             cortex_at, curve_at = np.where(here, 0.08, cortex_at), np.where(here, 0.25, curve_at)
     order = np.arange(len(bone.outline))
-    at_point = number[near]
+    row, col = np.nonzero(distance > -pixel_mm)
+    distance = distance[row, col]
+    at_point = number[near[row, col]]
     curve, cortex = np.interp(at_point, order, curve_at), np.interp(at_point, order, cortex_at)
-    x = np.arange(c0, c1) * pixel_mm - bone.origin[0]
-    y = np.arange(r0, r1)[:, None] * pixel_mm - bone.origin[1]
+    x = (c0 + col) * pixel_mm - bone.origin[0]
+    y = (r0 + row) * pixel_mm - bone.origin[1]
     s = x * bone.axis[0] + y * bone.axis[1]
-    t = x * bone.across[0] + y * bone.across[1]
     own = s / bone.length
     depth = np.interp(own, bone.at, bone.depth)
     fill = np.interp(own, bone.at, bone.fill) * mineral
@@ -134,6 +133,7 @@ def bone_patch(bone: Bone, pixel_mm: float, shape: tuple[int, int], seed: int, m
     inner = 2 * np.maximum(depth - wall, 0.0) * rounded(distance - cortex, np.maximum(curve - cortex, 0.3), pixel_mm)
     inner = np.minimum(inner, outer)
     if grain > 0:
+        t = x * bone.across[0] + y * bone.across[1]
         strength = 0.3 * grain * np.sqrt(4.0 / np.maximum(depth, 1.0))
         fill = np.clip(fill * (1 + strength * texture(s, t, seed, float(sum(map(ord, bone.name)) % 89))), 0, 0.85)
     compact = outer - inner + inner * fill
@@ -141,4 +141,7 @@ def bone_patch(bone: Bone, pixel_mm: float, shape: tuple[int, int], seed: int, m
         base = np.interp(at_point, order, end * ~far)
         compact += bone.rim * base * np.exp(-(((distance - 1.5) / 0.4) ** 2)) * (distance > 0)
         compact = np.minimum(compact, outer)
-    return Patch(slice(r0, r1), slice(c0, c1), compact, outer, distance)
+    shape_here = (r1 - r0, c1 - c0)
+    mineral_map, body_map = np.zeros(shape_here), np.zeros(shape_here)
+    mineral_map[row, col], body_map[row, col] = compact, outer
+    return Patch(slice(r0, r1), slice(c0, c1), mineral_map, body_map)
