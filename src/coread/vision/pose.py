@@ -43,11 +43,11 @@ class Pose:
 
     def to_image(self, points: npt.ArrayLike) -> Array:
         """Canonical points (..., 2) as (column, row)."""
-        return np.asarray(points, dtype=float) @ self.matrix.T + np.asarray(self.origin_px)
+        return np.asarray(np.asarray(points, dtype=float) @ self.matrix.T + np.asarray(self.origin_px))
 
     def to_canonical(self, points: npt.ArrayLike) -> Array:
         """Pixel points (..., 2), (column, row), in the canonical frame."""
-        return (np.asarray(points, dtype=float) - np.asarray(self.origin_px)) @ np.linalg.inv(self.matrix).T
+        return np.asarray((np.asarray(points, dtype=float) - np.asarray(self.origin_px)) @ np.linalg.inv(self.matrix).T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ class CropFrame:
     def to_crop(self, points: npt.ArrayLike) -> Array:
         """Canonical points as (column, row) of the crop."""
         middle = np.array([(self.size[1] - 1) / 2, (self.size[0] - 1) / 2])
-        return (np.asarray(points, dtype=float) - np.asarray(self.centre)) * self.length_px + middle
+        return np.asarray((np.asarray(points, dtype=float) - np.asarray(self.centre)) * self.length_px + middle)
 
     def to_canonical(self, points: npt.ArrayLike) -> Array:
         """(column, row) of the crop as canonical points."""
         middle = np.array([(self.size[1] - 1) / 2, (self.size[0] - 1) / 2])
-        return (np.asarray(points, dtype=float) - middle) / self.length_px + np.asarray(self.centre)
+        return np.asarray((np.asarray(points, dtype=float) - middle) / self.length_px + np.asarray(self.centre))
 
 
 HAND_FRAME = CropFrame(size=(256, 224), length_px=188.0)

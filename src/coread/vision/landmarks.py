@@ -1,0 +1,287 @@
+"""Finding hands: every place of the score in the image's own coordinates, whichever way the hand lies.
+
+Two networks. The coarse one looks at the whole image, small, and at its mirror image: it knows left hands only, in any turn, size
+and polarity, so that side, turn and polarity all come from anatomy. Its candidates are joined to hands by the shape
+model (:func:`coread.vision.peaks.find_hand`). The fine one places 37 landmarks in the upright crop of each hand, twice,
+the second time in the crop that the first time suggests. The shape model repairs what cannot be part of a hand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from coread.errors import DefinitionError, InputError
+from coread.vision.network import Network
+from coread.vision.peaks import Found, find_hand, find_peaks, sigmoid, soft_places
+from coread.vision.pose import HAND_FRAME, Array, Pixels, Pose, canonical_crop, reductions
+from coread.vision.shape import N_LANDMARKS, ShapeFit, hand_length, shape_model
+from coread.vision.sites import SITES, SiteRule, site_axis, site_centre
+
+Point = tuple[float, float]
+_MODELS = Path(__file__).parents[1] / "models"
+COARSE = _MODELS / "hand_coarse.onnx"
+FINE = _MODELS / "hand_fine.onnx"
+_STRIDE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place of a hand in the image.
+
+    Attributes:
+        name: site name, or ``DIP 2``-``DIP 5``, ``tip 1``-``tip 5``, ``wrist``.
+        center_px: (column, row); for a joint the middle of its space.
+        confidence: calibrated probability that the place lies within 4 % of the hand's length of the truth.
+        axis: unit vector (columns, rows) across the joint, distally.
+        width_px: width of the bone there, as usual for a hand of this length.
+        inside: False where the place lies outside the image (its centre is then what the rest of the hand suggests).
+    """
+
+    name: str
+    center_px: Point
+    confidence: float
+    axis: Point
+    width_px: float
+    inside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """One hand in the image.
+
+    Attributes:
+        chirality: ``left`` or ``right`` by anatomy, if the image is unmirrored and shows the hand palm down.
+        places: every place by name, see :data:`coread.vision.sites.SITES`.
+        length_px: from the radiocarpal joint to the tip of the middle finger.
+        score: 0..1, how surely this is a hand: agreement of the coarse network's candidates with one hand's shape.
+        pose: where it lies.
+        landmarks_px: (37, 2) landmarks, (column, row), numbered as in :mod:`coread.vision.sites`.
+        landmark_confidence: (37,) as ``Place.confidence``.
+        inverted: True where bones are darker than their surroundings.
+        warnings: what a person should know, one sentence each.
+    """
+
+    chirality: Literal["left", "right"]
+    places: Mapping[str, Place]
+    length_px: float
+    score: float
+    pose: Pose
+    landmarks_px: Array
+    landmark_confidence: Array
+    inverted: bool
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What held-out hands say about the networks' raw numbers; kept in the fine network's file.
+
+    Attributes:
+        bias, mass, gap: confidence = sigmoid(bias + mass * log-odds of the map's share at the landmark + gap * distance from
+            where the rest of the hand expects it, in shares of hand length).
+        least_score: a hand below this score is not reported.
+    """
+
+    bias: float = 0.0
+    mass: float = 1.0
+    gap: float = -40.0
+    least_score: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    points: Array
+    confidence: Array
+    fit: ShapeFit
+    repaired: int
+
+
+class HandLocator:
+    """Finds the hands of a radiograph.
+
+    Args:
+        coarse: ONNX file of the coarse network.
+        fine: ONNX file of the fine network.
+        threads: threads for each network; None leaves the choice to the engine.
+    """
+
+    def __init__(self, coarse: Path = COARSE, fine: Path = FINE, threads: int | None = None) -> None:
+        self._coarse = Network(coarse, threads)
+        self._fine = Network(fine, threads)
+        self._model = shape_model()
+        self._calibration: Calibration | None = None
+
+    @property
+    def calibration(self) -> Calibration:
+        """The calibration kept in the fine network's file.
+
+        Raises:
+            DefinitionError: the file holds none that can be read.
+        """
+        if self._calibration is None:
+            try:
+                self._calibration = Calibration(**json.loads(self._fine.facts["calibration"]))
+            except (KeyError, TypeError, ValueError) as error:
+                raise DefinitionError(f"{self._fine.path}: holds no calibration that can be read ({error!r})") from error
+        return self._calibration
+
+    def locate(self, pixels: npt.NDArray[np.floating]) -> tuple[Hand, ...]:
+        """The hands of one radiograph, at most one left and one right, the surest first.
+
+        Args:
+            pixels: (rows, columns), any scale and polarity.
+
+        Raises:
+            InputError: not a plane of finite numbers, or smaller than 16 px.
+        """
+        image = np.asarray(pixels, dtype=np.float32)
+        if image.ndim != 2 or min(image.shape) < 16:
+            raise InputError(f"a radiograph has rows and columns, 16 px or more each, got an array of shape {image.shape}")
+        if not np.isfinite(image).all():
+            raise InputError("the radiograph holds pixels that are not finite numbers")
+        low, high = float(image.min()), float(image.max())
+        if high - low <= 0:
+            return ()
+        levels = reductions((image - np.float32(low)) / np.float32(high - low))
+        hands = [self._hand(levels, *seen) for seen in self._look(levels)]
+        return tuple(sorted(hands, key=lambda hand: -hand.score))
+
+    def _look(self, levels: tuple[Pixels, ...]) -> list[tuple[Pose, float, bool]]:
+        """Pose, score and polarity of each hand that the coarse network sees."""
+        side = int(self._coarse.facts["side"])
+        rows, columns = levels[0].shape
+        shrink = max(rows, columns) / side
+        frames = [_Letterbox(side, shrink, (columns, rows), mirrored) for mirrored in (False, True)]
+        logits = self._coarse.run(np.stack([frame.draw(levels) for frame in frames])[:, None])[0]
+        seen: list[tuple[Pose, Found, bool]] = []
+        for frame, out in zip(frames, logits, strict=True):
+            chance = sigmoid(out).astype(np.float32)
+            hand = find_hand(find_peaks(chance[:N_LANDMARKS]), (out.shape[1], out.shape[2]), self._model)
+            if hand is not None and hand.share >= self.calibration.least_score:
+                seen.append((frame.pose(hand.pose), hand, _polarity(chance[N_LANDMARKS], hand.points)))
+        if len(seen) == 2 and _overlap(seen[0][0], seen[1][0]):
+            seen = [max(seen, key=lambda one: one[1].support)]
+        return [(pose, min(1.0, hand.share), inverted) for pose, hand, inverted in seen]
+
+    def _hand(self, levels: tuple[Pixels, ...], pose: Pose, score: float, inverted: bool) -> Hand:
+        read = self._read(levels, pose, inverted)
+        read = self._read(levels, read.fit.pose, inverted)
+        rows, columns = levels[0].shape
+        length = hand_length(read.points)
+        chirality: Literal["left", "right"] = "right" if pose.mirrored else "left"
+        places = {name: _place(name, rule, read, length, (rows, columns), pose.mirrored) for name, rule in SITES.items()}
+        warnings = []
+        if read.repaired:
+            warnings.append(f"{read.repaired} of 37 landmarks of the {chirality} hand were placed from the shape of the rest")
+        return Hand(
+            chirality,
+            MappingProxyType(places),
+            length,
+            score,
+            read.fit.pose,
+            read.points,
+            read.confidence,
+            inverted,
+            tuple(warnings),
+        )
+
+    def _read(self, levels: tuple[Pixels, ...], pose: Pose, inverted: bool) -> _Read:
+        """Landmarks by the fine network in the crop of this pose, repaired by the shape model."""
+        crop = canonical_crop(levels, pose)
+        logits = self._fine.run((1 - crop if inverted else crop)[None, None])[0][0]
+        cells, mass = soft_places(logits)
+        points = pose.to_image(HAND_FRAME.to_canonical((cells + 0.5) * _STRIDE - 0.5))
+        return join(points, mass, pose, self.calibration, levels[0].shape)
+
+
+def join(points: Array, mass: Array, pose: Pose, calibration: Calibration, shape: tuple[int, ...]) -> _Read:
+    """Landmarks and their shares of the map joined to one hand: what contradicts the rest is placed by the shape model.
+
+    Args:
+        points: (37, 2) in the image.
+        mass: (37,) share of the map at the landmark.
+        pose: the crop that they were read in.
+        calibration: of the fine network.
+        shape: (rows, columns) of the image; what the network places outside is not believed.
+    """
+    model = shape_model()
+    inside = (points >= -0.5).all(axis=1) & (points[:, 0] <= shape[1] - 0.5) & (points[:, 1] <= shape[0] - 0.5)
+    trust = np.where(inside, mass, 0.0)
+    doubt = np.where(trust > 0.15, 0.008 + 0.05 * (1 - trust) ** 2, np.inf)
+    if np.isfinite(doubt).sum() < 4:
+        doubt = np.where(mass >= np.sort(mass)[-6], 0.08, np.inf)
+    fit = model.fit(points, doubt, pose.mirrored)
+    for limit in (0.12, 0.07, 0.05):
+        gap = np.linalg.norm(points - fit.points_px, axis=1) / fit.pose.length_px
+        kept = np.isfinite(doubt) & (gap < limit)
+        if kept.sum() < 4:
+            break
+        fit = model.fit(points, np.where(kept, doubt, np.inf), pose.mirrored)
+    gap = np.linalg.norm(points - fit.points_px, axis=1) / fit.pose.length_px
+    odds = np.log(np.clip(mass, 1e-4, 0.9999) / np.clip(1 - mass, 1e-4, 1))
+    confidence = sigmoid(calibration.bias + calibration.mass * odds + calibration.gap * gap)
+    believed = inside & (trust > 0.1) & (gap < 0.06)
+    # What the shape alone says is off by its own deviation; within 4 % with the probability of a planar normal error.
+    expected = 1 - np.exp(-(0.04**2) / np.maximum((fit.deviation_px / fit.pose.length_px) ** 2, 1e-8))
+    out = np.where(believed[:, None], points, fit.points_px)
+    return _Read(out, np.where(believed, confidence, 0.6 * expected), fit, int((~believed & inside).sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Letterbox:
+    """The whole image as the coarse network sees it."""
+
+    side: int
+    shrink: float
+    size: tuple[int, int]
+    mirrored: bool
+
+    def draw(self, levels: tuple[Pixels, ...]) -> Pixels:
+        """The small square image, mirrored or not."""
+        columns, rows = self.size
+        small = canonical_crop(
+            levels,
+            Pose(((columns - 1) / 2, (rows - 1) / 2), self.shrink, 0.0, False),
+            replace(HAND_FRAME, size=(self.side, self.side), length_px=1.0),
+        )
+        return np.ascontiguousarray(small[:, ::-1]) if self.mirrored else small
+
+    def pose(self, found: Pose) -> Pose:
+        """A pose in cells of the heat map as a pose in the image."""
+        origin = (np.array(found.origin_px) + 0.5) * _STRIDE - 0.5
+        column = self.side - 1 - origin[0] if self.mirrored else origin[0]
+        middle = (self.side - 1) / 2
+        place = ((column - middle) * self.shrink + (self.size[0] - 1) / 2, (origin[1] - middle) * self.shrink + (self.size[1] - 1) / 2)
+        angle = -found.angle_rad if self.mirrored else found.angle_rad
+        return Pose((float(place[0]), float(place[1])), found.length_px * _STRIDE * self.shrink, float(angle), self.mirrored)
+
+
+def _polarity(chance: npt.NDArray[np.float32], points: Array) -> bool:
+    """Whether bones are dark, by the coarse network's last map at the landmarks."""
+    cells = np.round(points).astype(int)
+    inside = (cells >= 0).all(axis=1) & (cells[:, 0] < chance.shape[1]) & (cells[:, 1] < chance.shape[0])
+    cells = cells[inside]
+    return bool(len(cells) and float(np.median(chance[cells[:, 1], cells[:, 0]])) > 0.5)
+
+
+def _overlap(one: Pose, other: Pose) -> bool:
+    """Whether two poses are two readings of one hand: their middles closer than a hand's width."""
+    distance = float(np.hypot(one.origin_px[0] - other.origin_px[0], one.origin_px[1] - other.origin_px[1]))
+    return distance < 0.4 * max(one.length_px, other.length_px)
+
+
+def _place(name: str, rule: SiteRule, read: _Read, length: float, shape: tuple[int, int], mirrored: bool) -> Place:
+    centre = site_centre(read.points, rule, mirrored)
+    axis = site_axis(read.points, rule)
+    inside = bool(-0.5 <= centre[0] <= shape[1] - 0.5 and -0.5 <= centre[1] <= shape[0] - 0.5)
+    weights = np.array(list(rule.landmarks.values()))
+    confidence = float(weights @ read.confidence[list(rule.landmarks)]) if inside else 0.0
+    return Place(name, (float(centre[0]), float(centre[1])), confidence, (float(axis[0]), float(axis[1])), rule.width * length, inside)
