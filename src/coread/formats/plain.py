@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import TiffImagePlugin, UnidentifiedImageError
 
 from coread.errors import InputError
 from coread.formats.sidecar import Sidecar
@@ -32,11 +32,23 @@ MAX_PIXELS = 150_000_000
 """More than any film scanner or detector gives; a larger image is refused before it fills the memory."""
 MIN_SIDE = 2
 ORIENTATION_TAG = 0x0112
-TRANSPOSED = (5, 6, 7, 8)
+TURNS = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
+TRANSPOSED = (Pillow.Transpose.TRANSPOSE, Pillow.Transpose.ROTATE_270, Pillow.Transpose.TRANSVERSE, Pillow.Transpose.ROTATE_90)
 COLOURED_SHARE = 0.02
 COLOUR_CHROMA = 16.0
 TINT_CHROMA = 6.0
 VIVID_CHROMA = 48.0
+
+# Pillow knows 16 bits with 0 as white in Intel's byte order only; film scanners of old wrote Motorola's.
+TiffImagePlugin.OPEN_INFO.setdefault((b"MM", 0, (1,), 1, (16,), ()), ("I;16B", "I;16B"))
 
 Array = npt.NDArray[np.float32]
 Colour = Literal["no", "tint", "yes"]
@@ -127,9 +139,10 @@ def read_plain(path: Path, sidecar: Sidecar | None) -> PlainFile:
 def _image(path: Path, image: Pillow.Image, sidecar: Sidecar | None, where: tuple[int, int | None]) -> Image:
     page, frame = where
     columns, rows = image.size
-    if image.format != "TIFF" and image.getexif().get(ORIENTATION_TAG) in TRANSPOSED:
-        rows, columns = columns, rows  # Pillow turns the size of a TIFF itself
     _check_size(path, rows, columns)
+    turn = _turn(image)
+    if turn in TRANSPOSED:
+        rows, columns = columns, rows
     facts: dict[str, str] = {"format": str(image.format)}
     axes: tuple[str, ...] = ("y", "x")
     shape: tuple[int, ...] = (rows, columns)
@@ -148,7 +161,7 @@ def _image(path: Path, image: Pillow.Image, sidecar: Sidecar | None, where: tupl
     coloured = axes[-1] == "c"
 
     def load() -> Array:
-        return _pixels(path, page, coloured, shape)
+        return _pixels(path, page, coloured, turn)
 
     return Image(axes=axes, shape=shape, load=load, grid=grid, source=str(path), frame=frame, facts=facts)
 
@@ -189,7 +202,8 @@ def _opened(path: Path, page: int = 0) -> Iterator[Pillow.Image]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with Pillow.open(path, formats=FORMATS) as image:
+            # Given the open file rather than its name, Pillow does not map it into memory, which goes wrong for turned TIFFs.
+            with path.open("rb") as file, Pillow.open(file, formats=FORMATS) as image:
                 if page:
                     image.seek(page)
                 yield image
@@ -243,9 +257,16 @@ def _on_black(image: Pillow.Image) -> Pillow.Image:
     return image
 
 
-def _pixels(path: Path, page: int, coloured: bool, shape: tuple[int, ...]) -> Array:
+def _turn(image: Pillow.Image) -> Pillow.Transpose | None:
+    """How a picture has to be turned after its EXIF orientation (EXIF 2.3, 4.6.4 A); Pillow turns a TIFF itself."""
+    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):  # for a PNG without, Pillow would decode it all
+        return None
+    return TURNS.get(image.getexif().get(ORIENTATION_TAG, 1))
+
+
+def _pixels(path: Path, page: int, coloured: bool, turn: Pillow.Transpose | None) -> Array:
     with _opened(path, page) as image:
-        turned = ImageOps.exif_transpose(image)
+        turned = image if turn is None else image.transpose(turn)
         inverse = image.format == "TIFF" and cast("Any", image).tag_v2.get(262) == 0 and image.mode not in ("1", "L")
         if turned.mode in ("F", "I") or turned.mode.startswith("I;"):
             pixels = _scaled(path, np.asarray(turned))
@@ -257,8 +278,6 @@ def _pixels(path: Path, page: int, coloured: bool, shape: tuple[int, ...]) -> Ar
                 pixels = rgb.astype(np.float32) / np.float32(255)
             else:
                 pixels = np.clip(rgb.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255), 0, 1)
-    if pixels.shape != shape:
-        raise InputError(f"{path}: changed while it was being read; read it again")
     return 1 - pixels if inverse else pixels
 
 
