@@ -30,6 +30,7 @@ from coread.vision.maturity import (
     kind,
     patch,
     pooled,
+    radius_anchor,
     square,
 )
 
@@ -75,9 +76,8 @@ def anchors_of_points(points: Mapping[str, npt.NDArray[np.float64]]) -> tuple[An
         pairs[f"MCP {k}"] = (f"MCP{k}", f"MCP{k}", f"PIP{k}")
         pairs[f"PIP {k}"] = (f"PIP{k}", f"MCP{k}", f"PIP{k}")
     anchors = {name: _anchor(points[a], points[b], points[c]) for name, (a, b, c) in pairs.items()}
-    palm = _anchor(points["W2"], points["W2"], points["MCP3"])
-    shift = 0.065 * length
-    anchors["radius"] = Anchor((palm.center_px[0] - shift * palm.axis[0], palm.center_px[1] - shift * palm.axis[1]), palm.axis)
+    carpus, knuckle = points["W2"], points["MCP3"]
+    anchors["radius"] = radius_anchor((carpus[0], carpus[1]), (knuckle[0], knuckle[1]), length)
     return anchors, length
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,8 @@ FINGER_JOINTS = ("MCP 1", "MCP 2", "MCP 3", "MCP 4", "MCP 5", "PIP 2", "PIP 3", 
 JOINTS = (*FINGER_JOINTS, "radius")
 KINDS = ("MCP", "PIP", "radius")
 HALF_SIDE = {"MCP": 0.085, "PIP": 0.075, "radius": 0.14}
+CARPUS = "capitate-scaphoid-lunate"
+RADIUS_SHIFT = 0.065
 PATCH = 48
 WEIGHTS = Path(__file__).parents[1] / "models" / "hand_maturity.onnx"
 
@@ -125,6 +127,39 @@ class MaturityReader:
         planes = np.stack([patch(pixels, anchors[name], kind(name), length_px) for name in names])
         out, numbers = self._network.run(planes)
         return combine(names, out.astype(np.float64), Calibration(*(float(value) for value in numbers[0])))
+
+
+class Placed(Protocol):
+    """A joint that the hand locator placed."""
+
+    @property
+    def center_px(self) -> Point:
+        """Column and row."""
+
+    @property
+    def axis(self) -> Point:
+        """Unit vector across the joint, distally."""
+
+
+def anchors_of_places(places: Mapping[str, Placed], length_px: float) -> dict[str, Anchor]:
+    """The anchors of a located hand; the radius is looked at a little proximal of the carpus, on the line to the middle knuckle.
+
+    Args:
+        places: as in :attr:`coread.vision.landmarks.Hand.places`.
+        length_px: length of the hand.
+    """
+    anchors = {name: Anchor(places[name].center_px, places[name].axis) for name in FINGER_JOINTS if name in places}
+    if CARPUS in places and "MCP 3" in places:
+        anchors["radius"] = radius_anchor(places[CARPUS].center_px, places["MCP 3"].center_px, length_px)
+    return anchors
+
+
+def radius_anchor(carpus: Point, knuckle: Point, length_px: float) -> Anchor:
+    """Where the distal radius and ulna lie, from the middle of the carpus and the middle finger's knuckle."""
+    way = np.subtract(knuckle, carpus)
+    way = way / max(float(np.linalg.norm(way)), 1e-6)
+    column, row = np.asarray(carpus) - RADIUS_SHIFT * length_px * way
+    return Anchor((float(column), float(row)), (float(way[0]), float(way[1])))
 
 
 def kind(name: str) -> str:
