@@ -6,14 +6,13 @@ declared maximum is not what its items reach, all are a ``DefinitionError`` that
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
-
-import numpy as np
 
 from coread.errors import DefinitionError, InputError
 from coread.scoring_items import Code, Feature, Item, ItemKey, Measurement, Scale, Site, nearest, spoken_grades
@@ -129,7 +128,7 @@ class _Table:
 
     def number(self, key: str, default: float | None = None) -> float:
         value = float(self._get(key, (int, float), "a number", default))
-        if not np.isfinite(value):
+        if not math.isfinite(value):
             raise self.error(key, f"expected a finite number, got {value}")
         return value
 
@@ -266,7 +265,7 @@ def _total(name: str, part: _Table, items: tuple[Item, ...], share: float) -> To
     maximum = part.number("maximum")
     part.done()
     rule = TotalRule(name, taken, combine, gather, maximum, int(allowed), MappingProxyType(weight_of))  # type: ignore[arg-type]
-    if not np.isclose(rule.reachable(), maximum, rtol=0, atol=1e-6):
+    if not math.isclose(rule.reachable(), maximum, rel_tol=0, abs_tol=1e-6):
         raise part.error("maximum", f"declared {maximum:g}, but its {len(taken)} items reach {rule.reachable():g}")
     return rule
 

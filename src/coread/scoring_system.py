@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,6 +12,7 @@ from coread.scoring_items import Code, Feature, Item, ItemKey, Measurement, Site
 Combine = Literal["sum", "max", "weighted"]
 Gather = Literal["sum", "mean", "max", "count"]
 Grades = Mapping[ItemKey, float | None]
+Place = tuple[str, str | None]
 GATHERERS: Mapping[Gather, Callable[[Sequence[float]], float]] = {
     "sum": lambda values: float(sum(values)),
     "mean": lambda values: float(sum(values)) / len(values),
@@ -58,6 +59,13 @@ class TotalRule:
     maximum: float
     unreadable_allowed: int
     weights: Mapping[str, float] = field(default_factory=dict)
+    _at_site: Mapping[Place, tuple[Item, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        groups: dict[Place, tuple[Item, ...]] = {}
+        for item in self.items:
+            groups[item.site, item.side] = (*groups.get((item.site, item.side), ()), item)
+        object.__setattr__(self, "_at_site", groups)
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -65,50 +73,41 @@ class TotalRule:
         return tuple(dict.fromkeys(item.region for item in self.items))
 
     @property
-    def sites(self) -> tuple[tuple[str, str | None], ...]:
+    def sites(self) -> tuple[Place, ...]:
         """(site, side) of each site in the total."""
-        return tuple(self._by_site())
+        return tuple(self._at_site)
 
     def reachable(self) -> float:
         """What the total reaches when every item has its highest grade."""
-        highest = {item.key: item.maximum for item in self.items}
-        return GATHERERS[self.gather]([self._combined(items, highest, "low") for items in self._by_site().values()])
+        return GATHERERS[self.gather]([high for _, high in self._bounds({}).values()])
 
-    def unreadable(self, grades: Grades) -> tuple[tuple[str, str | None], ...]:
+    def unreadable(self, grades: Grades) -> tuple[Place, ...]:
         """The sites that lack a grade which could change the total."""
-        return tuple(
-            place
-            for place, items in self._by_site().items()
-            if self._combined(items, grades, "low") != self._combined(items, grades, "high")
-        )
+        return tuple(place for place, (low, high) in self._bounds(grades).items() if low != high)
 
     def score(self, grades: Grades) -> Score | None:
         """The total over these grades; None where more sites are unreadable than the rule allows, or all of them."""
-        groups = self._by_site()
-        unreadable = set(self.unreadable(grades))
-        if len(unreadable) > self.unreadable_allowed or len(unreadable) == len(groups):
+        bounds = self._bounds(grades)
+        unreadable = sum(low != high for low, high in bounds.values())
+        if unreadable > self.unreadable_allowed or unreadable == len(bounds):
             return None
-        if self.gather == "mean":
-            groups = {place: items for place, items in groups.items() if place not in unreadable}
-        low = GATHERERS[self.gather]([self._combined(items, grades, "low") for items in groups.values()])
-        high = GATHERERS[self.gather]([self._combined(items, grades, "high") for items in groups.values()])
-        return Score(low, self.maximum, len(unreadable), high - low)
+        taken = [(low, high) for low, high in bounds.values() if self.gather != "mean" or low == high]
+        low, high = (GATHERERS[self.gather](values) for values in zip(*taken, strict=True))
+        return Score(low, self.maximum, unreadable, high - low)
 
-    def _by_site(self) -> dict[tuple[str, str | None], list[Item]]:
-        groups: dict[tuple[str, str | None], list[Item]] = {}
-        for item in self.items:
-            groups.setdefault((item.site, item.side), []).append(item)
-        return groups
-
-    def _combined(self, items: Iterable[Item], grades: Grades, bound: Literal["low", "high"]) -> float:
-        """A site's value, with its missing grades taken at the lowest or the highest that they could be."""
-        values = []
-        for item in items:
-            grade = grades.get(item.key)
-            if grade is None:
-                grade = item.grades[0 if bound == "low" else -1]
-            values.append(grade * (self.weights[item.feature] if self.combine == "weighted" else 1.0))
-        return float(max(values)) if self.combine == "max" else float(sum(values))
+    def _bounds(self, grades: Grades) -> dict[Place, tuple[float, float]]:
+        """For each site its value with missing grades at their lowest, and at their highest."""
+        bounds = {}
+        for place, items in self._at_site.items():
+            lows, highs = [], []
+            for item in items:
+                grade = grades.get(item.key)
+                weight = self.weights[item.feature] if self.combine == "weighted" else 1.0
+                lows.append(weight * (item.grades[0] if grade is None else grade))
+                highs.append(weight * (item.grades[-1] if grade is None else grade))
+            whole = max if self.combine == "max" else sum
+            bounds[place] = (float(whole(lows)), float(whole(highs)))
+        return bounds
 
 
 @dataclass(frozen=True, slots=True)
