@@ -15,7 +15,8 @@ from coread.simulate.record import HandRecord
 from coread.simulate.shape import CHAINS, JOINT_MM, Skeleton, adult_skeleton
 
 Array = npt.NDArray[np.float64]
-FUSION_OVERLAP_MM = 0.6
+FUSION_OVERLAP_MM = 0.3
+FOCAL_SPREAD = 0.08
 EXTENT = 0.35
 """Half of a finger joint's measured extent as a share of the proximal bone's head width: the central 70 %."""
 
@@ -87,19 +88,13 @@ def _ray(record: HandRecord, skeleton: Skeleton, ray: int, bones: dict[str, Bone
             half = max(EXTENT - 0.5 * abs(offset), 0.12) * width
             place = Joint(joint, (previous.name,), (name,), point + 0.5 * offset * width * across, mean_axis, half)
             placed = _place(bone, point + mean_axis * 2.0 + across * offset * width, axis)
+            gap = measure(place, {previous.name: previous, name: placed})
+            target = _target(record, joint)
+            bone = placed.moved(mean_axis * (target - float(gap.widths.mean())))
             if joint in record.focal:
                 at, left = record.focal[joint]
-                depth = (1 - left) * _target(record, joint)
-                placed = dent(place, placed, at * half, depth, 0.16 * width)
-            gap = measure(place, {previous.name: previous, name: placed})
-            narrowest = joint in record.focal
-            target = _target(record, joint)
-            if narrowest:
-                # focal loss leaves the rest of the joint at its width: aim with the untouched half of the lines
-                current = float(np.median(np.sort(gap.widths)[len(gap.widths) // 2 :]))
-            else:
-                current = float(gap.widths.mean())
-            bone = placed.moved(mean_axis * (target - current))
+                local = float(np.interp(at * half, gap.positions, gap.widths)) + target - float(gap.widths.mean())
+                bone = dent(place, bone, at * half, (1 - left) * max(local, 0), FOCAL_SPREAD * width)
             joints[joint] = replace(place, centre=place.centre + mean_axis * target / 2)
         else:
             bone = _place(bone, point + shift, axis)

@@ -115,13 +115,24 @@ def _half_width(kind: str, length: float, widths: tuple[float, float, float]) ->
     base, middle, head = (w / 2 for w in widths)
     if kind == "metacarpal":
         knots = [(0, 0.86 * base), (2.5, 0.99 * base), (6, 0.97 * base), (12, 0.80 * base + 0.10 * middle), (0.36 * length, middle * 1.08)]
-        knots += [(0.52 * length, middle), (0.68 * length, middle * 1.08), (length - 14, 0.45 * middle + 0.52 * head), (length - 9, 0.98 * head)]
+        knots += [
+            (0.52 * length, middle),
+            (0.68 * length, middle * 1.08),
+            (length - 14, 0.45 * middle + 0.52 * head),
+            (length - 9, 0.98 * head),
+        ]
         knots += [(length - 6.5, head), (length - 3.8, 0.96 * head), (length - 1.9, 0.86 * head), (length, 2 * HEAD_END * head)]
     elif kind == "distal phalanx":
         knots = [(0, 0.93 * base), (1.3, base), (3, 0.9 * base), (0.45 * length, 1.12 * middle), (0.62 * length, middle)]
         knots += [(0.73 * length, 0.45 * middle + 0.52 * head), (0.82 * length, 0.98 * head), (0.9 * length, head), (length, 0.66 * head)]
     else:
-        knots = [(0, 0.93 * base), (1.6, base), (4, 0.95 * base), (0.25 * length, 0.5 * base + 0.46 * middle), (0.5 * length, middle * 1.03)]
+        knots = [
+            (0, 0.93 * base),
+            (1.6, base),
+            (4, 0.95 * base),
+            (0.25 * length, 0.5 * base + 0.46 * middle),
+            (0.5 * length, middle * 1.03),
+        ]
         knots += [(0.66 * length, middle), (length - 6.5, 0.55 * middle + 0.43 * head), (length - 3.6, 0.97 * head), (length - 2.2, head)]
         knots += [(length, 0.86 * head)]
     s, w = np.array(sorted(knots)).T

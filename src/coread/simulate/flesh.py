@@ -9,7 +9,6 @@ import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 
 from coread.simulate.anatomy import Anatomy, bone_name
-from coread.simulate.shape import CHAINS
 
 Array = npt.NDArray[np.float64]
 GRID_MM = 1.25
@@ -55,12 +54,21 @@ def rods(anatomy: Anatomy, flesh: float) -> list[Rod]:
     out.append(Rod(head, dp.origin, 13.0 * k, 10.8 * k, 0.92))
     out.append(Rod(dp.origin, dp.origin + dp.axis * (dp.length - 3.5 * k), 10.8 * k, 8.6 * k, 0.82))
     index = bones["metacarpal 2"]
-    for along_thumb, along_index, radius in ((0.2, 0.1, 14.0), (0.4, 0.28, 13.0), (0.6, 0.45, 11.0), (0.78, 0.58, 8.5), (0.92, 0.68, 5.5)):
-        out.append(
-            Rod(mc.origin + mc.axis * along_thumb * mc.length, index.origin + index.axis * along_index * index.length, radius * k, radius * k, 1.1)
-        )
+    for part in np.linspace(0, 1, 11):
+        thumb_at = mc.origin + mc.axis * (0.15 + 0.77 * part) * mc.length
+        index_at = index.origin + index.axis * (0.05 + 0.63 * part) * index.length
+        radius = (14.0 - 8.5 * part**1.3) * k
+        out.append(Rod(thumb_at, index_at, radius, radius, 0.95))
     little = bones["metacarpal 5"]
-    out.append(Rod(little.origin - little.across * 3 * k, little.origin + little.axis * 0.7 * little.length - little.across * 2.5 * k, 13.5 * k, 11.5 * k, 1.0))
+    out.append(
+        Rod(
+            little.origin - little.across * 3 * k,
+            little.origin + little.axis * 0.7 * little.length - little.across * 2.5 * k,
+            13.5 * k,
+            11.5 * k,
+            1.0,
+        )
+    )
     radius_bone, ulna = bones["radius"], bones["ulna"]
     r_end = radius_bone.origin + radius_bone.axis * (radius_bone.length - 10)
     u_end = ulna.origin + ulna.axis * (ulna.length - 10)
@@ -108,7 +116,5 @@ def thickness(items: list[Rod], pixel_mm: float, shape: tuple[int, int]) -> tupl
         total += np.exp(beta * k2 * np.maximum(r * r - dist2, -250))
         core += np.exp(beta * k2 * np.maximum((r - FAT_MM) ** 2 - dist2, -250))
     a, b = _spline_matrix(shape[0], pixel_mm, gy), _spline_matrix(shape[1], pixel_mm, gx)
-    whole, lean = (
-        2 * np.sqrt(np.maximum(a @ (np.log(q) / beta).astype(np.float32) @ b.T, 0)) for q in (total, core)
-    )
+    whole, lean = (2 * np.sqrt(np.maximum(a @ (np.log(q) / beta).astype(np.float32) @ b.T, 0)) for q in (total, core))
     return whole.astype(np.float32), lean.astype(np.float32)

@@ -94,10 +94,14 @@ def simulate_hand(
     sides: tuple[Side, ...] = ("left", "right") if both else (drawn,)
     own = {k: options.pop(k) for k in list(options) if k in HandRecord.__dataclass_fields__}
     records = tuple(draw_hand(seed, s, **{**own, **((hands or {}).get(s, {}))}) for s in sides)
-    if both and "weights" not in own:
+    if both:
         # the two hands of one person are alike
-        like = records[0]
-        records = (like, replace(records[1], scale=like.scale, slender=like.slender, cortex=like.cortex, mineral=like.mineral, flesh=like.flesh))
+        shared = {
+            k: getattr(records[0], k) for k in ("scale", "slender", "cortex", "mineral", "flesh") if k not in (hands or {}).get("right", {})
+        }
+        if "weights" not in own and "weights" not in (hands or {}).get("right", {}):
+            shared["weights"] = tuple(0.85 * a + 0.5 * b for a, b in zip(records[0].weights, records[1].weights, strict=True))
+        records = (records[0], replace(records[1], **shared))
     return render(Record(draw_film(seed, pixel_mm, sides, plain=plain, **options), records))
 
 
@@ -209,7 +213,9 @@ def render(record: Record) -> SimulatedHand:
         c0, c1 = round(x0 * shape[1]), round(x1 * shape[1])
         r0, r1 = round(y0 * shape[0]), round(y1 * shape[0])
         if not (0 <= c0 < c1 <= shape[1] and 0 <= r0 < r1 <= shape[0]):
-            raise InputError(f"simulate_hand: crop {film.crop} is empty or leaves the film, expected left < right and top < bottom within 0..1")
+            raise InputError(
+                f"simulate_hand: crop {film.crop} is empty or leaves the film, expected left < right and top < bottom within 0..1"
+            )
         pixels = pixels[r0:r1, c0:c1]
         origin = np.array([c0, r0])
     views = [View(v.turn, v.shift - origin * film.pixel_mm, v.pixel_mm) for v in views]

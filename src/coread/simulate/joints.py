@@ -139,7 +139,9 @@ def fit(joint: Joint, bones: dict[str, Bone], moving: str, width: float, soft: f
         t = (outline - joint.centre) @ joint.across
         s = (outline - joint.centre) @ joint.axis
         other = np.interp(t, grid, filled)
-        close = np.flatnonzero((np.abs(t) < joint.half + soft) & (t > max(grid[known][0], t.min() + 1e-6)) & (t < min(grid[known][-1], t.max() - 1e-6)))
+        close = np.flatnonzero(
+            (np.abs(t) < joint.half + soft) & (t > max(grid[known][0], t.min() + 1e-6)) & (t < min(grid[known][-1], t.max() - 1e-6))
+        )
         facing = np.zeros(len(t))
         if len(close):
             own = _edge([replace(bone, outline=outline)], joint, t[close], far=not is_distal)

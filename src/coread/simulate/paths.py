@@ -116,7 +116,7 @@ def bone_patch(bone: Bone, pixel_mm: float, shape: tuple[int, int], seed: int, m
     for which, at in (("proximal", 0.0), ("distal", 1.0)):
         if which in bone.fused:
             here = (np.abs(outline_s - at) * bone.length < 2.5) & (end > 0.3)
-            cortex_at, curve_at = np.where(here, 0.08, cortex_at), np.where(here, 0.25, curve_at)
+            cortex_at, curve_at = np.where(here, 0.0, cortex_at), np.where(here, 0.25, curve_at)
     order = np.arange(len(bone.outline))
     row, col = np.nonzero(distance > -pixel_mm)
     distance = distance[row, col]
@@ -130,11 +130,11 @@ def bone_patch(bone: Bone, pixel_mm: float, shape: tuple[int, int], seed: int, m
     fill = np.interp(own, bone.at, bone.fill) * mineral
     wall = np.interp(own, bone.at, bone.cortex)
     outer = 2 * depth * rounded(distance, curve, pixel_mm)
-    inner = 2 * np.maximum(depth - wall, 0.0) * rounded(distance - cortex, np.maximum(curve - cortex, 0.3), pixel_mm)
+    inner = 2 * np.maximum(depth - wall, 0.0) * rounded(distance - cortex, np.maximum(curve - cortex, np.minimum(curve, 0.3)), pixel_mm)
     inner = np.minimum(inner, outer)
     if grain > 0:
         t = x * bone.across[0] + y * bone.across[1]
-        strength = 0.3 * grain * np.sqrt(4.0 / np.maximum(depth, 1.0))
+        strength = 0.24 * grain * np.sqrt(4.0 / np.maximum(depth, 1.0))
         fill = np.clip(fill * (1 + strength * texture(s, t, seed, float(sum(map(ord, bone.name)) % 89))), 0, 0.85)
     compact = outer - inner + inner * fill
     if bone.rim > 0 and "proximal" not in bone.fused:

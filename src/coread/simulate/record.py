@@ -205,7 +205,7 @@ def draw_film(seed: int, pixel_mm: float, sides: tuple[Side, ...], *, plain: boo
         "heel": (float(rng.uniform(0, 0.15)), float(rng.uniform(0, 360))),
         "latitude": float(rng.uniform(0.0, 0.6)),
         "sharpen": float(rng.uniform(0.0, 0.5)),
-        "curve": float(rng.uniform(0.2, 2.6)),
+        "curve": float(rng.uniform(0.2, 2.0)),
         "gamma": float(np.exp(rng.normal(0, 0.15))),
         "window": (float(rng.uniform(0, 0.02)), float(rng.uniform(0, 0.003))),
         "collimator": (edge[0], edge[1], edge[2], edge[3]) if rng.uniform() < 0.6 else None,
@@ -217,5 +217,7 @@ def draw_film(seed: int, pixel_mm: float, sides: tuple[Side, ...], *, plain: boo
     }
     unknown = set(options) - set(FilmRecord.__dataclass_fields__)
     if unknown:
-        raise InputError(f"simulate_hand: unknown option '{sorted(unknown)[0]}', expected one of {', '.join(sorted(FilmRecord.__dataclass_fields__))}")
+        raise InputError(
+            f"simulate_hand: unknown option '{sorted(unknown)[0]}', expected one of {', '.join(sorted(FilmRecord.__dataclass_fields__))}"
+        )
     return FilmRecord(pixel_mm=pixel_mm, **{**drawn, **options})

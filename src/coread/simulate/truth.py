@@ -110,16 +110,25 @@ class View:
 
     def bone(self, bone: Bone) -> Bone:
         """The bone in film mm."""
-        return replace(bone, outline=bone.outline @ self.turn.T + self.shift, origin=self.turn @ bone.origin + self.shift, axis=self.turn @ bone.axis)
+        return replace(
+            bone, outline=bone.outline @ self.turn.T + self.shift, origin=self.turn @ bone.origin + self.shift, axis=self.turn @ bone.axis
+        )
 
 
-def narrowing_grade(mean_mm: float, minimum_mm: float, normal_mm: float, offset: float = 0.0, focal: bool = False) -> int:
+def narrowing_grade(typical_mm: float, minimum_mm: float, normal_mm: float, offset: float = 0.0, focal: bool = False) -> int:
     """Narrowing grade by the definitions of Sharp/van der Heijde, with the cuts that make them sharp.
 
     4: no space left, or luxation (offset of the whole bone's width); 3: less than 50 % left, or subluxation (offset of a
     quarter of the width or more); 2: less than 80 % left; 1: 80-90 % left, or focal loss to under 80 %; 0 otherwise.
+
+    Args:
+        typical_mm: the mean width; where the loss is focal the median, which says what is left of the rest of the joint.
+        minimum_mm: the least width.
+        normal_mm: the mean width before damage.
+        offset: of the two bones across the joint as a fraction of the bone's width.
+        focal: whether there is a focal loss.
     """
-    left = mean_mm / normal_mm
+    left = typical_mm / normal_mm
     if left <= 0.02 or abs(offset) >= 1:
         return 4
     if left < 0.5 or abs(offset) >= 0.25:
@@ -146,6 +155,7 @@ def _joint_truth(joint: Joint, gap: Gap, record: HandRecord, view: View) -> Join
     name = joint.proximal[0]
     if name.startswith(("metacarpal", "proximal", "middle")):
         width = head_width(name, record.scale)
+    focal = joint.name in record.focal
     mean, minimum = float(widths.mean()), float(widths.min())
     middle = (proximal[len(proximal) // 2] + distal[len(distal) // 2]) / 2
     return JointTruth(
@@ -161,7 +171,7 @@ def _joint_truth(joint: Joint, gap: Gap, record: HandRecord, view: View) -> Join
         minimum_mm=minimum,
         perpendicular_mm=0.0 if fused else float(gap.perpendicular.mean()),
         normal_mm=normal,
-        grade=narrowing_grade(mean, minimum, normal, offset, joint.name in record.focal),
+        grade=narrowing_grade(float(np.median(widths)) if focal else mean, minimum, normal, offset, focal),
         subluxation=(offset, angle),
     )
 
