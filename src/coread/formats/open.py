@@ -171,7 +171,11 @@ def _plain_exams(given: Path, files: list[Path]) -> list[Exam]:
                 groups[(path, "")] = [(path, own)]
         except InputError as error:
             exams.append(Exam(path, None, str(error)))
-    for members in groups.values():
+    for (folder, name), members in groups.items():
+        whole = studies.get(folder) if name == STUDY_NAME else None
+        if isinstance(whole, StudySidecar) and whole.images is not None:
+            listed = list(whole.images)
+            members.sort(key=lambda member: listed.index(member[0].name))
         paths, sidecars = [m[0] for m in members], [m[1] for m in members]
         exams.append(_exam(paths, given, lambda source, p=paths, s=sidecars: open_plain(p, s, source)))  # type: ignore[misc]
     return exams
