@@ -51,7 +51,10 @@ def main() -> None:
         modes=vt[:MODES].reshape(MODES, 37, 2).astype(np.float32),
         deviation=np.sqrt(variance[:MODES]).astype(np.float32),
     )
-    print(f"{len(table)} sets read, {keep.sum()} kept; {MODES} modes hold {variance[:MODES].sum() / variance.sum():.3f} of the variance; {OUT.stat().st_size} bytes")
+    print(
+        f"{len(table)} sets read, {keep.sum()} kept; {MODES} modes hold {variance[:MODES].sum() / variance.sum():.3f} of the variance; "
+        f"{OUT.stat().st_size} bytes"
+    )
     print(mean[[15, 28, 20, 36]].round(3))
 
 

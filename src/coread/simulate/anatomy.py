@@ -144,6 +144,22 @@ def _sesamoids(record: HandRecord, bones: dict[str, Bone]) -> None:
         bones[f"sesamoid {number + 1}"] = block(f"sesamoid {number + 1}", ring, 1.7 * record.scale, 0.5)
 
 
+def _open_plates(bones: dict[str, Bone], scale: float) -> None:
+    """A growing hand: open growth plates, carpal bones that do not yet fill their places."""
+    for name, bone in bones.items():
+        if name in ("radius", "ulna"):
+            plates = (bone.length - (10.0 if name == "radius" else 7.0) * scale,)
+        elif name in carpus.OUTLINES or name.startswith("sesamoid"):
+            middle = bone.outline.mean(axis=0)
+            bones[name] = replace(bone, outline=middle + (bone.outline - middle) * 0.88)
+            continue
+        elif name.startswith("metacarpal") and name != "metacarpal 1":
+            plates = (bone.length - 0.10 * bone.length - 1.5 * scale,)
+        else:
+            plates = (0.07 * bone.length + 2.2 * scale,)
+        bones[name] = replace(bone, plates=plates)
+
+
 def build(record: HandRecord) -> Anatomy:
     """All bones and joints of one left hand, with every joint space set to its target along the joint's axis."""
     skeleton = adult_skeleton(record.weights, record.scale)
@@ -165,10 +181,7 @@ def build(record: HandRecord) -> Anatomy:
             _fuse(bones, joint)
     _sesamoids(record, bones)
     if record.immature:
-        for name, bone in bones.items():
-            if name in carpus.OUTLINES and name not in ("radius", "ulna"):
-                middle = bone.outline.mean(axis=0)
-                bones[name] = replace(bone, outline=middle + (bone.outline - middle) * 0.88)
+        _open_plates(bones, record.scale)
     return Anatomy(bones, joints, _landmarks(skeleton, bones), skeleton)
 
 

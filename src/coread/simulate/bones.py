@@ -36,6 +36,7 @@ class Bone:
         ends: the same and the thickness of the plate at the proximal and the distal end: (round, plate, round, plate), mm.
         rim: mineral of the second line that the far rim of a concave base throws, mm.
         fill: volume fraction of trabecular bone inside the shell.
+        plates: open growth plates, mm along the axis.
         fused: ends without a subchondral plate, ``proximal`` or ``distal``.
     """
 
@@ -52,6 +53,7 @@ class Bone:
     ends: tuple[float, float, float, float]
     rim: float = 0.0
     fused: tuple[str, ...] = ()
+    plates: tuple[float, ...] = ()
 
     @property
     def across(self) -> Array:

@@ -28,7 +28,7 @@ def attenuation_per_mm(material: str, energy_kev: float) -> float:
     """Linear attenuation coefficient of ``bone`` (compact), ``soft`` tissue or ``fat`` in 1/mm, for 25 to 45 keV."""
     density, at_30, at_40 = _TABLE[material]
     power = math.log(energy_kev / 30) / math.log(40 / 30)
-    return density * at_30 * (at_40 / at_30) ** power / 10
+    return float(density * at_30 * (at_40 / at_30) ** power / 10)
 
 
 def _blurred(image: Image, sigma_px: float) -> Image:
@@ -64,11 +64,11 @@ def expose(line_integral: Image, film: FilmRecord) -> Image:
     """
     rows, cols = line_integral.shape
     fall, direction = film.heel
-    signal = np.exp(-line_integral).astype(np.float32)
+    signal: Image = np.exp(-line_integral).astype(np.float32)
     if fall > 0:
         x = np.linspace(-0.5, 0.5, cols, dtype=np.float32) * math.cos(math.radians(direction))
         y = np.linspace(-0.5, 0.5, rows, dtype=np.float32)[:, None] * math.sin(math.radians(direction))
-        signal = signal * (1 + np.float32(fall) * (x + y))
+        signal = (signal * (1 + np.float32(fall) * (x + y))).astype(np.float32)
     if film.scatter > 0:
         wide = _blurred(signal, 14.0 / film.pixel_mm)
         signal = (signal + np.float32(film.scatter) * wide) / np.float32(1 + film.scatter)
@@ -83,7 +83,7 @@ def expose(line_integral: Image, film: FilmRecord) -> Image:
             noise = gaussian_filter(noise, 0.5 * sigma, mode="wrap", truncate=2.5)
             noise *= np.float32(1 / max(noise[:64, :64].std(), 1e-3)) * np.float32(1 / (1 + sigma))
         electronic = (film.electronic * (film.pixel_mm / 0.1)) ** 2
-        signal = signal + noise * np.sqrt(np.maximum(signal, 0) * quanta + electronic) / np.float32(quanta)
+        signal = signal + (noise * np.sqrt(np.maximum(signal, 0) * quanta + electronic) / quanta).astype(np.float32)
     return np.maximum(signal, 1e-4).astype(np.float32)
 
 
@@ -122,7 +122,8 @@ def marker(letter: str, pixel_mm: float, turn_deg: float, height_mm: float = 13.
     cells = gaussian_filter(cells, 1.6) > 0.45
     factor = height_mm / (42 * pixel_mm)
     big = zoom(cells.astype(np.float32), factor, order=1)
-    return np.clip(rotate(big, turn_deg, order=1, reshape=True), 0, 1).astype(np.float32)
+    out: Image = np.clip(rotate(big, turn_deg, order=1, reshape=True), 0, 1).astype(np.float32)
+    return out
 
 
 def add_marker(line_integral: Image, film: FilmRecord) -> None:

@@ -100,9 +100,9 @@ def _spline_matrix(n_out: int, pixel_mm: float, grid: Array) -> npt.NDArray[np.f
 def thickness(items: list[Rod], pixel_mm: float, shape: tuple[int, int]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Soft tissue along the ray in mm, whole and without the layer of fat under the skin: two (rows, columns) arrays."""
     margin = 4
-    step = max(GRID_MM, pixel_mm)
-    gx = (np.arange(int(np.ceil(shape[1] * pixel_mm / step)) + 2 * margin) - margin) * step
-    gy = (np.arange(int(np.ceil(shape[0] * pixel_mm / step)) + 2 * margin) - margin) * step
+    step = float(max(GRID_MM if pixel_mm < 0.4 else 1.8, pixel_mm))
+    gx = (np.arange(int(np.ceil(shape[1] * pixel_mm / step)) + 2 * margin, dtype=float) - margin) * step
+    gy = (np.arange(int(np.ceil(shape[0] * pixel_mm / step)) + 2 * margin, dtype=float) - margin) * step
     x, y = gx[None, :], gy[:, None]
     beta = 0.07
     total = np.full((len(gy), len(gx)), 1e-12)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter
 
 from coread.errors import InputError
@@ -116,7 +117,12 @@ def _views(record: Record, built: list[Anatomy]) -> tuple[list[View], tuple[int,
         own = MIRROR if hand.side == "right" else np.eye(2)
         points = np.vstack([b.outline for n, b in anatomy.bones.items() if n not in ("radius", "ulna")])
         foot = anatomy.landmarks[[3, 7]].mean(axis=0) - anatomy.skeleton.wrist * film.forearm_mm
-        points = np.vstack([points, foot, foot + [24, 0], foot - [30, 0], anatomy.landmarks[[5]] + [12, 0]]) @ own.T
+        points = (
+            np.vstack(
+                [points, foot, foot + np.array([24.0, 0.0]), foot - np.array([30.0, 0.0]), anatomy.landmarks[[5]] + np.array([12.0, 0.0])]
+            )
+            @ own.T
+        )
         shift = np.array([edge - points[:, 0].min(), 0.0])
         placed.append((own, shift, points + shift))
         edge = float((points + shift)[:, 0].max()) + 26.0
@@ -184,8 +190,6 @@ def _mottle(shape: tuple[int, int], pixel_mm: float, seed: int) -> Pixels:
     rows, cols = (int(np.ceil(n * pixel_mm / step)) + 4 for n in shape)
     white = np.random.default_rng([seed, 5]).standard_normal((rows, cols), dtype=np.float32)
     noise = gaussian_filter(white, (5, 2.0)) / 0.07 * 0.6 + gaussian_filter(white[::-1], (1.6, 1.0)) / 0.2 * 0.4
-    from scipy.interpolate import CubicSpline
-
     a = CubicSpline(np.arange(rows), np.eye(rows))(np.arange(shape[0]) * pixel_mm / step + 1).astype(np.float32)
     b = CubicSpline(np.arange(cols), np.eye(cols))(np.arange(shape[1]) * pixel_mm / step + 1).astype(np.float32)
     out: Pixels = a @ noise.astype(np.float32) @ b.T

@@ -110,9 +110,9 @@ def bone_patch(bone: Bone, pixel_mm: float, shape: tuple[int, int], seed: int, m
     # share of "end" against "side" for each point of the outline, smooth along it
     end = gaussian_filter1d(np.clip(1.6 * slope - 0.25, 0, 1), 5, mode="wrap")
     far = outline_s > 0.5
-    round_end, plate = np.where(far, bone.ends[2], bone.ends[0]), np.where(far, bone.ends[3], bone.ends[1])
+    round_end, shell = np.where(far, bone.ends[2], bone.ends[0]), np.where(far, bone.ends[3], bone.ends[1])
     curve_at = (1 - end) * np.interp(outline_s, bone.at, bone.round) + end * round_end
-    cortex_at = (1 - end) * np.interp(outline_s, bone.at, bone.cortex) + end * plate
+    cortex_at = (1 - end) * np.interp(outline_s, bone.at, bone.cortex) + end * shell
     for which, at in (("proximal", 0.0), ("distal", 1.0)):
         if which in bone.fused:
             here = (np.abs(outline_s - at) * bone.length < 2.5) & (end > 0.3)
@@ -141,6 +141,10 @@ def bone_patch(bone: Bone, pixel_mm: float, shape: tuple[int, int], seed: int, m
         base = np.interp(at_point, order, end * ~far)
         compact += bone.rim * base * np.exp(-(((distance - 1.5) / 0.4) ** 2)) * (distance > 0)
         compact = np.minimum(compact, outer)
+    for plate in bone.plates:
+        off = s - plate + 0.5 * np.cos(2.4 / float(bone.depth.max()) * (x * bone.across[0] + y * bone.across[1]))
+        compact = np.minimum(compact + 0.25 * depth * np.exp(-(((np.abs(off) - 1.15) / 0.35) ** 2)) * (distance > 0.4), outer)
+        compact = compact * (1 - 0.93 * np.exp(-((off / 0.75) ** 4)))
     shape_here = (r1 - r0, c1 - c0)
     mineral_map, body_map = np.zeros(shape_here), np.zeros(shape_here)
     mineral_map[row, col], body_map[row, col] = compact, outer

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -118,7 +119,7 @@ def adult_skeleton(weights: npt.ArrayLike, scale: float = 1.0) -> Skeleton:
     lengths: dict[int, tuple[float, ...]] = {}
     for ray, chain in CHAINS.items():
         dirs, lens = [], []
-        for i, (p, q) in enumerate(zip(chain[:-1], chain[1:], strict=True)):
+        for i, (p, q) in enumerate(pairwise(chain)):
             ratio = float(np.linalg.norm(own[q] - own[p]) / np.linalg.norm(mean[q] - mean[p]))
             dirs.append(_unit(own[q] - own[p]))
             lens.append(LENGTHS_MM[ray][i] * float(np.clip(np.sqrt(ratio), 0.9, 1.1)) * scale)

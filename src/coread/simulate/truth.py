@@ -200,7 +200,9 @@ def bite(erosion: Erosion, anatomy: Anatomy, seed: int) -> Array:
         inward = -inward
     phi = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     rng = np.random.default_rng([seed, 11, hit])
-    uneven = 1 + sum(0.07 / k * rng.normal() * np.cos(k * phi + rng.uniform(0, 2 * np.pi)) for k in (2, 3, 4, 5))
+    uneven = np.ones_like(phi)
+    for k in (2, 3, 4, 5):
+        uneven += 0.07 / k * rng.normal() * np.cos(k * phi + rng.uniform(0, 2 * np.pi))
     out: Array = bone.outline[hit] + uneven[:, None] * (
         np.cos(phi)[:, None] * tangent * erosion.width_mm / 2 + np.sin(phi)[:, None] * inward * erosion.depth_mm
     )
