@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +16,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from pydicom.config import IGNORE
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian
@@ -35,6 +38,7 @@ __all__ = ["read_sr", "with_identity", "write_sr"]
 IMPLEMENTATION_UID = derived_uid("coread", "implementation")
 SERIES_NUMBER = 901
 UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
+FOREIGN_UID = re.compile(r"[0-9.]+")
 UID_CHARACTERS, ID_CHARACTERS, NAME_CHARACTERS = 64, 64, 64
 
 
@@ -82,7 +86,9 @@ def write_sr(reading: Reading, path: str | Path, study: Study) -> None:
     scored = system(whole.system)
     references = [put.image_reference(ref.sop_class or "", ref.uid or "", ref.frame) for ref in whole.study.images]
     buffer = io.BytesIO()
-    dcmwrite(buffer, _header(whole, study, sources), enforce_file_format=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's, about UIDs of others that are not as they should be
+        dcmwrite(buffer, _header(whole, study, sources), enforce_file_format=True)
     content = put.sequence(0x0040, 0xA730, list(report(whole, study, scored, references)))
     try:
         Path(path).write_bytes(buffer.getvalue() + content)
@@ -96,15 +102,16 @@ def _identified(ref: ImageRef, image: Image, study: Study) -> ImageRef:
             f"{image.source or study.source}: is no DICOM object, so an SR has nothing to refer to; write it as a Secondary Capture first"
         )
     for uid in (image.uid, image.sop_class, study.uid):
-        _check_uid(uid, image.source or study.source)
+        _check_uid(uid, image.source or study.source, FOREIGN_UID)
     if ref.uid not in (None, image.uid):
         raise InputError(f"{image.source}: is {image.uid}, the reading speaks of {ref.uid}; give the study that was read")
     rows, columns = (image.shape[image.axes.index(axis)] for axis in ("y", "x"))
     return replace(ref, uid=image.uid, sop_class=image.sop_class, rows=ref.rows or rows, columns=ref.columns or columns)
 
 
-def _check_uid(uid: str, what: str) -> None:
-    if len(uid) > UID_CHARACTERS or not UID.fullmatch(uid):
+def _check_uid(uid: str, what: str, form: re.Pattern[str] = UID) -> None:
+    """Ours are right; those of others may have leading zeros, as many archives' do, and are repeated as they are."""
+    if len(uid) > UID_CHARACTERS or not form.fullmatch(uid):
         raise InputError(f"{what}: {uid!r} is no DICOM UID; a UID is digits and dots, {UID_CHARACTERS} characters at most")
 
 
@@ -158,8 +165,9 @@ def _header(reading: Reading, study: Study, sources: Sequence[SourceObject]) -> 
     moment, first, model = _moment(reading.created), sources[0], reading.reader.kind != "person"
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.SOPClassUID, ds.SOPInstanceUID = ComprehensiveSRStorage, reading.uid
-    ds.StudyInstanceUID, ds.SeriesInstanceUID = study.uid, _series_of(reading.uid)
-    ds.StudyDate, ds.StudyTime = first.study_date or (study.date or "").replace("-", ""), first.study_time
+    ds.SeriesInstanceUID = _series_of(reading.uid)
+    _put_uid(ds, "StudyInstanceUID", study.uid)
+    ds.StudyDate, ds.StudyTime = first.study_date or (study.date or "").replace("-", "")[:8], first.study_time
     ds.ContentDate, ds.ContentTime = moment.strftime("%Y%m%d"), moment.strftime("%H%M%S.%f")
     ds.AccessionNumber, ds.StudyID, ds.ReferringPhysicianName = first.accession, first.study_id, ""
     ds.PatientName, ds.PatientID = "", reading.study.patient or ""
@@ -216,13 +224,21 @@ def _signature(reading: Reading, moment: datetime) -> Dataset:
 
 def _reference(study_uid: str, by_series: Mapping[str, Sequence[tuple[str, str]]]) -> Dataset:
     item = Dataset()
-    item.StudyInstanceUID, item.ReferencedSeriesSequence = study_uid, []
+    _put_uid(item, "StudyInstanceUID", study_uid)
+    item.ReferencedSeriesSequence = []
     for series_uid, instances in by_series.items():
         series = Dataset()
-        series.SeriesInstanceUID, series.ReferencedSOPSequence = series_uid, []
+        _put_uid(series, "SeriesInstanceUID", series_uid)
+        series.ReferencedSOPSequence = []
         for sop_class, uid in instances:
             instance = Dataset()
-            instance.ReferencedSOPClassUID, instance.ReferencedSOPInstanceUID = sop_class, uid
+            _put_uid(instance, "ReferencedSOPClassUID", sop_class)
+            _put_uid(instance, "ReferencedSOPInstanceUID", uid)
             series.ReferencedSOPSequence.append(instance)
         item.ReferencedSeriesSequence.append(series)
     return item
+
+
+def _put_uid(ds: Dataset, keyword: str, uid: str) -> None:
+    """The UID of someone else's object as it is, for a corrected one would refer to nothing."""
+    ds.add(DataElement(keyword, "UI", uid, validation_mode=IGNORE))

@@ -138,7 +138,7 @@ def _doubt(finding: Finding, value: float | None, unit: Code, item: Item | None)
     """Interval and probabilities, as properties."""
     if finding.interval is not None:
         said: Interval = finding.interval
-        if said.value != value:
+        if said.value != value or (said.low, said.high, said.level) == (None, None, None):
             yield put.number(put.HAS_PROPERTIES, c.INTERVAL_VALUE, said.value, unit)
         yield from _bounds(value, said.low, said.high, said.level, unit)
     grades = item.grades if item is not None and len(item.grades) == len(finding.probabilities) else None

@@ -9,6 +9,7 @@ Each function gives one whole content item (PS3.3 C.17.3) with its children insi
 
 from __future__ import annotations
 
+import math
 import struct
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -32,6 +33,7 @@ PROFILES_AT_MOST = 16
 SHORT_CODE, LONG_TEXT, LONG_STRING = 16, 64, 64
 LONG_VRS = frozenset({"SQ", "UT", "UC"})
 DS_CHARACTERS = 16
+FARTHEST_PX = 10**7
 
 Point = tuple[float, float]
 
@@ -93,7 +95,7 @@ def decimal_string(value: float) -> str:
         InputError: not a finite number.
     """
     number = float(value)
-    if number != number or number in (float("inf"), float("-inf")):
+    if not math.isfinite(number):
         raise InputError(f"an SR cannot hold the number {value}; a finding that has none is unreadable with its reason")
     text = repr(number).removesuffix(".0")
     digits = 16
@@ -171,7 +173,8 @@ def region(relation: str, name: Code, points: Sequence[Point], children: Iterabl
     flat = [coordinate for point in drawn for coordinate in point]
     exact = [coordinate for point in points for coordinate in point]
     for coordinate in exact:
-        decimal_string(coordinate)
+        if not abs(coordinate) < FARTHEST_PX:
+            raise InputError(f"an SR cannot hold the coordinate {coordinate}; a place in an image is less than {FARTHEST_PX} pixels away")
     graphic = "POINT" if len(points) == 1 else "POLYLINE"
     return (
         _head(relation, "SCOORD", name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,19 @@ from pydicom.uid import ComprehensiveSRStorage
 from coread.errors import InputError
 from coread.formats import sr_codes as c
 from coread.formats import sr_items as put
+from coread.formats.sr_decode import CONTENT, CutShortError, Decoder, Fields, content_items, text_decoder
 from coread.formats.sr_groups import GRADE_UNIT
 from coread.reading import Evidence, Finding, ImageRef, Interval, ReaderKind, ReaderRef, Reading, StudyRef, Total
 from coread.scoring import Code, ScoringSystem, system, systems
 
 Concept = tuple[str, str]
+DAMAGED = (AttributeError, LookupError, TypeError, ValueError, EOFError, OSError, ArithmeticError, RecursionError, struct.error)
 CODE_VALUE, CODE_SCHEME, LONG_CODE_VALUE = 0x00080100, 0x00080102, 0x00080119
-RELATION, VALUE_TYPE, NAME, CONCEPT_CODE, CONTENT = 0x0040A010, 0x0040A040, 0x0040A043, 0x0040A168, 0x0040A730
+REFERENCED, REFERENCED_CLASS, REFERENCED_UID, REFERENCED_FRAME = 0x00081199, 0x00081150, 0x00081155, 0x00081160
+RELATION, VALUE_TYPE, NAME, CONCEPT_CODE = 0x0040A010, 0x0040A040, 0x0040A043, 0x0040A168
+TEXT, PERSON_NAME = 0x0040A160, 0x0040A123
 MEASURED, UNITS, EXACT, DECIMAL = 0x0040A300, 0x004008EA, 0x0040A161, 0x0040A30A
+COORDINATES = 0x00700022
 SIDE_OF = {(code.scheme, code.value): side for side, code in c.SIDES.items()}
 
 
@@ -31,15 +36,26 @@ class _NotOursError(Exception):
     """The content tree lacks something that ``write_sr`` always writes; the message says what."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Item:
-    """A content item: name, value type and relation read once, for they are asked for often; its children, and its value by its type."""
+    """A content item: name, value type and relation, which are asked for often, its children, and its value by its type."""
 
-    data: Dataset
-    name: Concept | None
-    kind: str
-    relation: str
-    children: tuple[_Item, ...]
+    __slots__ = ("children", "decode", "fields", "kind", "name", "relation")
+
+    def __init__(self, fields: Fields, decode: Decoder) -> None:
+        self.fields, self.decode = fields, decode
+        self.name = self.concept(NAME) if NAME in fields else None
+        self.kind, self.relation = self.string(VALUE_TYPE), self.string(RELATION)
+        self.children = tuple(_Item(child, decode) for child in _sequence(fields, CONTENT))
+
+    def string(self, tag: int) -> str:
+        return _string(self.fields, tag, self.decode)
+
+    def concept(self, tag: int, fields: Fields | None = None) -> Concept:
+        codes = _sequence(self.fields if fields is None else fields, tag)
+        if not codes:
+            raise _NotOursError(f"has a {self.kind or 'content'} item without its code")
+        value = CODE_VALUE if CODE_VALUE in codes[0] else LONG_CODE_VALUE
+        return _string(codes[0], CODE_SCHEME, self.decode), _string(codes[0], value, self.decode)
 
     def all(self, code: Code, kind: str, relation: str | None = None) -> Iterator[_Item]:
         wanted = (code.scheme, code.value)
@@ -55,30 +71,61 @@ class _Item:
 
     def text(self, code: Code) -> str | None:
         found = next(self.all(code, "TEXT"), None)
-        return None if found is None else str(found.data.TextValue)
+        return None if found is None else found.string(TEXT)
 
     def number(self, code: Code) -> float | None:
         found = next(self.all(code, "NUM"), None)
         return None if found is None else found.value
 
     @property
+    def measured(self) -> Fields:
+        values = _sequence(self.fields, MEASURED)
+        if not values:
+            raise _NotOursError("has a number without value")
+        return values[0]
+
+    @property
     def value(self) -> float:
-        measured = self.data[MEASURED].value[0]
-        return float(measured[EXACT if EXACT in measured else DECIMAL].value)
+        exact = self.measured.get(EXACT)
+        if isinstance(exact, bytes) and len(exact) == 8:
+            return float(struct.unpack("<d", exact)[0])
+        return float(_string(self.measured, DECIMAL, self.decode))
 
     @property
     def unit(self) -> str:
-        concept = _concept(self.data[MEASURED].value[0], UNITS)
-        if concept is None:
-            raise _NotOursError("has a number without unit")
-        return concept[1]
+        return self.concept(UNITS, self.measured)[1]
 
     @property
     def coded(self) -> Concept:
-        concept = _concept(self.data, CONCEPT_CODE)
-        if concept is None:
-            raise _NotOursError("has a coded item without code")
-        return concept
+        return self.concept(CONCEPT_CODE)
+
+    def private(self, last: int) -> bytes | None:
+        """The bytes of one of our private elements, in whichever block they were put (PS3.5 7.8.1)."""
+        for block in range(0x10, 0x100):
+            creator = self.fields.get(put.PRIVATE_GROUP << 16 | block)
+            if creator is None:
+                return None
+            if isinstance(creator, bytes) and creator.rstrip(b" \0") == put.PRIVATE_CREATOR.encode():
+                value = self.fields.get(put.PRIVATE_GROUP << 16 | block << 8 | last)
+                return value if isinstance(value, bytes) else None
+        return None
+
+
+def _sequence(fields: Fields, tag: int) -> list[Fields]:
+    items = fields.get(tag)
+    return items if isinstance(items, list) else []
+
+
+def _string(fields: Fields, tag: int, decode: Decoder) -> str:
+    value = fields.get(tag)
+    return decode(value) if isinstance(value, bytes) else ""
+
+
+def _numbers(value: bytes | None, letter: str) -> tuple[float, ...]:
+    """The numbers of an element of VR FL (letter f) or FD (letter d)."""
+    if value is None:
+        return ()
+    return struct.unpack(f"<{len(value) // struct.calcsize(letter)}{letter}", value)
 
 
 def read_sr(path: str | Path) -> Reading:
@@ -87,7 +134,12 @@ def read_sr(path: str | Path) -> Reading:
     Raises:
         InputError: no DICOM file, cut short, no Comprehensive SR, or an SR that is not a Coread reading.
     """
-    where = Path(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's, about values that are not as they should be
+        return _opened(Path(path))
+
+
+def _opened(where: Path) -> Reading:
     try:
         ds = dcmread(where)
     except InvalidDicomError:
@@ -103,31 +155,17 @@ def read_sr(path: str | Path) -> Reading:
         return _reading(ds)
     except _NotOursError as error:
         raise InputError(f"{where}: is an SR, but not a Coread reading: it {error}") from None
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError, EOFError, OSError, NotImplementedError, struct.error) as error:
-        raise InputError(
-            f"{where}: is an SR that cannot be understood as a reading, or is cut short ({error}); get the file again"
-        ) from None
-
-
-def _concept(data: Dataset, tag: int) -> Concept | None:
-    if tag not in data or not data[tag].value:
-        return None
-    code = data[tag].value[0]
-    return str(code[CODE_SCHEME].value), str(code[CODE_VALUE if CODE_VALUE in code else LONG_CODE_VALUE].value)
-
-
-def _tree(data: Dataset) -> _Item:
-    children = tuple(map(_tree, data[CONTENT].value)) if CONTENT in data else ()
-    kind = str(data[VALUE_TYPE].value) if VALUE_TYPE in data else ""
-    relation = str(data[RELATION].value) if RELATION in data else ""
-    return _Item(data, _concept(data, NAME), kind, relation, children)
+    except CutShortError as error:
+        raise InputError(f"{where}: is cut short, {error}; get the file again") from None
+    except DAMAGED as error:
+        raise InputError(f"{where}: is an SR that cannot be understood as a reading ({error}); get the file again") from None
 
 
 def _reading(ds: Dataset) -> Reading:
     template = (ds.get("ContentTemplateSequence") or [Dataset()])[0].get("TemplateIdentifier")
     if template != "1500":
         raise _NotOursError(f"follows template {template or 'none'}, expected TID 1500")
-    root = _tree(ds)
+    root = _Item({CONTENT: content_items(ds)}, text_decoder(ds))
     scored = _system(root)
     library = root.one(c.LIBRARY, "CONTAINER")
     images = tuple(_image(entry) for group in library.all(c.LIBRARY_GROUP, "CONTAINER") for entry in group.all(c.SOURCE, "IMAGE"))
@@ -159,7 +197,7 @@ def _reading(ds: Dataset) -> Reading:
         status="signed" if ds.get("VerificationFlag") == "VERIFIED" else "unverified",
         basis=str(predecessors[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID) if predecessors else None,
         read=1 if repeat is None else int(repeat),
-        warnings=tuple(str(item.data.TextValue) for item in root.all(c.WARNING, "TEXT")),
+        warnings=tuple(item.string(TEXT) for item in root.all(c.WARNING, "TEXT")),
     )
 
 
@@ -199,17 +237,23 @@ def _reader(root: _Item) -> ReaderRef:
     kind: ReaderKind = "model"
     if root.one(c.OBSERVER_TYPE, "CODE").coded == (c.PERSON.scheme, c.PERSON.value):
         kind = "person"
-        name = root.text(c.PERSON_LOGIN) or str(root.one(c.PERSON_NAME, "PNAME").data.PersonName)
+        name = root.text(c.PERSON_LOGIN) or root.one(c.PERSON_NAME, "PNAME").string(PERSON_NAME)
     else:
         kind = "panel" if any(root.all(c.READER_KIND, "CODE")) else "model"
-        name = str(root.one(c.DEVICE_NAME, "TEXT").data.TextValue)
+        name = root.one(c.DEVICE_NAME, "TEXT").string(TEXT)
     return ReaderRef(kind=kind, id=name, version=root.text(c.ALGORITHM_VERSION), card_sha256=root.text(c.DEVICE_SERIAL))
 
 
 def _reference(item: _Item) -> tuple[str, str, int | None]:
-    said = item.data.ReferencedSOPSequence[0]
-    frame = said.get("ReferencedFrameNumber")
-    return str(said.ReferencedSOPClassUID), str(said.ReferencedSOPInstanceUID), None if frame is None else int(frame)
+    said = _sequence(item.fields, REFERENCED)
+    if not said:
+        raise _NotOursError("has an image item without reference")
+    frame = _string(said[0], REFERENCED_FRAME, item.decode)
+    return (
+        _string(said[0], REFERENCED_CLASS, item.decode),
+        _string(said[0], REFERENCED_UID, item.decode),
+        int(frame) if frame else None,
+    )
 
 
 def _image(entry: _Item) -> ImageRef:
@@ -313,38 +357,23 @@ def _points(item: _Item | None) -> tuple[put.Point, ...]:
     """Our points of a region; exact where the private doubles agree with the public coordinates, as far as those go."""
     if item is None:
         return ()
-    flat = [float(number) for number in _several(item.data.GraphicData)]
-    drawn = [(column - 0.5, row - 0.5) for column, row in zip(flat[::2], flat[1::2], strict=True)]
+    public = item.fields.get(COORDINATES)
+    flat = _numbers(public if isinstance(public, bytes) else None, "f")
+    drawn = list(zip(flat[::2], flat[1::2], strict=True))
     if len(drawn) > 3 and drawn[0] == drawn[-1]:
         drawn.pop()
-    exact = _private(item.data, put.EXACT_COORDINATES)
-    if exact is not None:
-        kept = [float(number) for number in _several(exact)]
-        single = struct.unpack(f"<{len(kept)}f", struct.pack(f"<{len(kept)}f", *(number + 0.5 for number in kept)))
-        if [number - 0.5 for number in single] == [number for point in drawn for number in point]:
-            return tuple(zip(kept[::2], kept[1::2], strict=True))
-    return tuple(drawn)
+    kept = _numbers(item.private(put.EXACT_COORDINATES), "d")
+    single = struct.unpack(f"<{len(kept)}f", struct.pack(f"<{len(kept)}f", *(number + 0.5 for number in kept)))
+    if single == tuple(number for point in drawn for number in point):
+        return tuple(zip(kept[::2], kept[1::2], strict=True))
+    return tuple((column - 0.5, row - 0.5) for column, row in drawn)
 
 
 def _profile(group: _Item) -> dict[str, tuple[float, ...]]:
     profile = {}
     for place in range(put.PROFILES_AT_MOST):
-        name = _private(group.data, put.PROFILE_NAME + place)
+        name = group.private(put.PROFILE_NAME + place)
         if name is None:
             break
-        profile[str(name)] = tuple(float(number) for number in _several(_private(group.data, put.PROFILE_VALUES + place)))
+        profile[name.decode("utf-8").rstrip("\0 ")] = _numbers(group.private(put.PROFILE_VALUES + place), "d")
     return profile
-
-
-def _private(data: Dataset, last: int) -> Any:
-    if (put.PRIVATE_GROUP, 0x0010) not in data:
-        return None
-    block = data.private_block(put.PRIVATE_GROUP, put.PRIVATE_CREATOR)
-    return block[last].value if last in block else None
-
-
-def _several(value: Any) -> list[Any]:
-    """The values of an element, whether it holds none, one or many."""
-    if value is None or value == "":
-        return []
-    return [value] if isinstance(value, (int, float, str)) else list(value)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import struct
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom import dcmread
-from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import SecondaryCaptureImageStorage
 
@@ -14,17 +16,14 @@ from coread.errors import InputError
 from coread.formats.uids import derived_uid
 from coread.study import Image, Study
 
-TAGS = (
-    "SOPInstanceUID",
-    "SeriesInstanceUID",
-    "SpecificCharacterSet",
-    "StudyDate",
-    "StudyTime",
-    "StudyID",
-    "AccessionNumber",
-    "PatientBirthDate",
-    "PatientSex",
-)
+FORMS = {
+    "StudyDate": re.compile(r"\d{8}"),
+    "StudyTime": re.compile(r"\d\d(\d\d(\d\d(\.\d{1,6})?)?)?"),
+    "StudyID": re.compile(r"[^\\\x00-\x1f]{1,16}"),
+    "AccessionNumber": re.compile(r"[^\\\x00-\x1f]{1,16}"),
+    "PatientBirthDate": re.compile(r"\d{8}"),
+    "PatientSex": re.compile(r"[FMO]"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,8 @@ def source_objects(study: Study) -> tuple[SourceObject, ...]:
 
 
 def _source_object(image: Image, study: Study) -> SourceObject:
-    header = _read(image, study)
-    series = image.facts.get("series_uid") or (None if header is None else header.get("SeriesInstanceUID"))
+    header = _read(image)
+    series = image.facts.get("series_uid") or (header or {}).get("SeriesInstanceUID")
     if not series and image.sop_class == SecondaryCaptureImageStorage:
         series = derived_uid(
             "secondary capture series", study.uid
@@ -63,24 +62,29 @@ def _source_object(image: Image, study: Study) -> SourceObject:
         )
     if header is None:
         return SourceObject(str(series))
-    return SourceObject(
-        series_uid=str(series),
-        study_date=str(header.get("StudyDate") or ""),
-        study_time=str(header.get("StudyTime") or ""),
-        study_id=str(header.get("StudyID") or ""),
-        accession=str(header.get("AccessionNumber") or ""),
-        birth_date=str(header.get("PatientBirthDate") or ""),
-        sex=str(header.get("PatientSex") or ""),
-    )
+    return SourceObject(str(series), *(_kept(header, keyword, form) for keyword, form in FORMS.items()))
 
 
-def _read(image: Image, study: Study) -> Dataset | None:
-    """The header of the image's own file; None where there is no such file, or it holds another object."""
+def _kept(header: dict[str, str], keyword: str, form: re.Pattern[str]) -> str:
+    """The value, or nothing where it is not what DICOM allows there: an SR does not hand such a fault on."""
+    value = header.get(keyword, "")
+    return value if form.fullmatch(value) else ""
+
+
+def _read(image: Image) -> dict[str, str] | None:
+    """What the image's own file says; None where there is no such file, or it holds another object."""
     path = Path(image.source)
     if not path.is_file():
         return None
     try:
-        header = dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS))
-    except (InvalidDicomError, OSError, EOFError):
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("ignore")
+            bare = file.read(2) in (b"\x02\x00", b"\x08\x00")  # no preamble: an object as old archives export it
+            file.seek(0)
+            header = dcmread(file, stop_before_pixels=True, force=bare, specific_tags=["SOPInstanceUID", "SeriesInstanceUID", *FORMS])
+            said = {keyword: header.get(keyword) for keyword in ("SOPInstanceUID", "SeriesInstanceUID", *FORMS)}
+    except (InvalidDicomError, OSError, EOFError, ValueError, KeyError, AttributeError, NotImplementedError, struct.error):
         return None
-    return header if header.get("SOPInstanceUID") == image.uid else None
+    if said["SOPInstanceUID"] != image.uid:
+        return None
+    return {keyword: str(value) for keyword, value in said.items() if isinstance(value, str)}
