@@ -28,8 +28,8 @@ class SecondaryCapture:
 def write_secondary_capture(study: Study, index: int, path: Path) -> SecondaryCapture:
     """Writes one plain image of a study as a Secondary Capture.
 
-    Grey images that hold no more than 256 levels are written with 8 bits, others with 16, coloured ones as 8-bit RGB; read back
-    they give the same pixels. The patient's id, age and sex, side, body part and spacing go along where the study states them.
+    Grey images are written with the bits that their levels need (8, 10, 12, 14, 16), coloured ones as 8-bit RGB; read back they
+    give the same pixels. The patient's id, age and sex, side, body part and spacing go along where the study states them.
     The UIDs follow from the content: the same image of the same patient gives the same object, every time.
 
     Args:
@@ -63,7 +63,11 @@ def write_secondary_capture(study: Study, index: int, path: Path) -> SecondaryCa
 
 
 def _levels(pixels: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint8] | npt.NDArray[np.uint16], int]:
-    eight = np.rint(pixels * 255)
-    if pixels.ndim == 3 or float(np.abs(pixels * 255 - eight).max()) < 1e-3:
-        return eight.astype(np.uint8), 8
-    return np.rint(pixels.astype(np.float64) * 65535).astype(np.uint16), 16
+    """Whole numbers and their bits: the fewest of 8, 10, 12, 14 that give the pixels exactly, else 16; colour always 8."""
+    exact = pixels.astype(np.float64)
+    for bits in (8, 10, 12, 14):
+        scaled = exact * ((1 << bits) - 1)
+        levels = np.rint(scaled)
+        if pixels.ndim == 3 or float(np.abs(scaled - levels).max()) < 2e-3:
+            return (levels.astype(np.uint8) if bits == 8 else levels.astype(np.uint16)), bits
+    return np.rint(exact * 65535).astype(np.uint16), 16
