@@ -77,6 +77,7 @@
     const way = towards[event.key];
     if (!mark || !way || zoom.open) return;
     const [x, y] = middle(mark);
+    // First those ahead within 60 degrees of the way, then any that lie ahead.
     let best = null;
     let least = Infinity;
     for (const other of all("a.mark")) {
@@ -84,8 +85,9 @@
       const [u, v] = middle(other);
       const along = (u - x) * way[0] + (v - y) * way[1];
       const across = Math.abs((u - x) * way[1]) + Math.abs((v - y) * way[0]);
-      if (along > 1 && along + 2 * across < least) {
-        least = along + 2 * across;
+      const far = along + 2 * across + (along > 0.58 * across ? 0 : 1e6);
+      if (along > 1 && far < least) {
+        least = far;
         best = other;
       }
     }

@@ -73,7 +73,7 @@ class Paper:
         self.pdf.set_line_width(0.35)
         self.pdf.rect(MARGIN, 9, INSIDE, 7)
         self.text(MARGIN + 2.5, 13.7, self.banner, 9.5, bold=True)
-        self.text(MARGIN, HEIGHT - 9, self.foot, 7.5, colour=SOFT)
+        self.text(MARGIN, HEIGHT - 9, self.clipped(self.foot, INSIDE - 24, 7.5), 7.5, colour=SOFT)
         self.y = 22.0
 
     def room(self, height: float) -> None:
@@ -115,6 +115,16 @@ class Paper:
             self.room(step)
             self.text(x, self.y + size * POINT, line, size, bold=bold, colour=colour)
             self.y += step
+
+    def clipped(self, text: str, width: float, size: float, bold: bool = False) -> str:
+        """The text, cut with an ellipsis where it is longer than ``width`` mm."""
+        self.font(size, bold)
+        if self.width(text) <= width:
+            return text
+        kept = len(text)
+        while kept and self.width(text[:kept] + "…") > width:
+            kept -= 1
+        return text[:kept] + "…"
 
     def lines(self, text: str, width: float, size: float, bold: bool = False) -> list[str]:
         """The text broken into lines of at most ``width`` mm; a word that is longer is broken inside."""

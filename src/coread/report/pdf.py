@@ -153,7 +153,7 @@ def _totals(paper: Paper, view: Shown) -> None:
     for number, (_, name, total) in enumerate((*view.headline, *rest_of_them)):
         size = 13.0 if number == 0 else 9.5
         paper.room(8)
-        paper.text(MARGIN, paper.y + 4, name, 9.5, bold=number == 0)
+        paper.text(MARGIN, paper.y + 4, paper.clipped(name, 54, 9.5, number == 0), 9.5, bold=number == 0)
         value = words.number(total.value)
         paper.text(MARGIN + 55, paper.y + 4, value, size, bold=True)
         paper.font(size, bold=True)
@@ -196,7 +196,7 @@ def _sheet(paper: Paper, view: Shown, x: float, width: float) -> None:
             paper.new_page()
             head()
         paper.rule(x, paper.y, wide, LINE if bold else FAINT)
-        paper.text(x, paper.y + 3.4, name, 8.5, bold=bold)
+        paper.text(x, paper.y + 3.4, paper.clipped(name, first - 1, 8.5, bold), 8.5, bold=bold)
 
     head()
     for group in sheet.groups:
@@ -282,7 +282,7 @@ def _joint(paper: Paper, joint: Joint, boxes: Sequence[Graded], close: Closeup, 
     paper.pdf.set_draw_color(198, 208, 216)
     paper.pdf.set_line_width(0.15)
     paper.pdf.rect(x, top, width, height)
-    paper.text(x + 2, top + 5, joint.title, 9.5, bold=True)
+    paper.text(x + 2, top + 5, paper.clipped(joint.title, width - 4, 9.5, bold=True), 9.5, bold=True)
     if close.picture:
         part = close.picture
         fit = 32.0 / max(part.width, part.height)
