@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from coread.errors import CoreadError, InputError, OutOfScopeError
-from coread.formats.open import Exam
+from coread.formats.open import Exam, find_exams, open_study
 from coread.output import NAMES, write_all
 from coread.readers import Reader
 from coread.reading import Reading
@@ -44,8 +44,6 @@ def read_exam(path: str | Path, reader: Reader, out: str | Path, kinds: Sequence
     Raises:
         CoreadError: the exam cannot be opened or is refused; the record says why, nothing else is left.
     """
-    from coread.formats.open import open_study
-
     folder = Path(out)
     _make(folder.parent)
     study = open_study(path)
@@ -71,10 +69,9 @@ def read_exams(
         again: read again what was already read.
 
     Raises:
-        InputError: ``out`` cannot be made, or lies inside an exam's folder.
+        InputError: ``out`` cannot be made, or an exam's folder under it holds what Coread did not write.
     """
     root = Path(out)
-    _refuse_inside(root, exams)
     _make(root)
     for exam, name in zip(exams, exam_names(exams), strict=True):
         folder = root / name
@@ -84,6 +81,23 @@ def read_exams(
             yield Outcome(str(exam.path), folder, "refused", reason)
         else:
             yield _read(str(exam.path), exam.study, reader, folder, tuple(kinds), again)
+
+
+def exams_for(paths: Iterable[str | Path], out: str | Path) -> list[Exam]:
+    """The exams of many files and folders; a path that cannot be opened is an exam with an error.
+
+    Raises:
+        InputError: ``out`` lies inside one of the folders, so that the next run would read its own outputs.
+    """
+    exams: list[Exam] = []
+    for path in map(Path, paths):
+        if path.is_dir() and Path(out).resolve().is_relative_to(path.resolve()):
+            raise InputError(f"{out}: the output folder lies inside the exam {path}; choose one outside it with -o")
+        try:
+            exams += find_exams(path)
+        except InputError as error:
+            exams.append(Exam(path, None, str(error)))
+    return exams
 
 
 def exam_names(exams: Iterable[Exam]) -> list[str]:
@@ -212,10 +226,3 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: the output folder cannot be made: {error.strerror or error}; choose another with -o") from None
-
-
-def _refuse_inside(root: Path, exams: Sequence[Exam]) -> None:
-    for exam in exams:
-        given = Path(exam.path).resolve()
-        if given.is_dir() and root.resolve().is_relative_to(given):
-            raise InputError(f"{root}: the output folder lies inside the exam {exam.path}; choose one outside it with -o")

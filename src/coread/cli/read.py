@@ -25,11 +25,10 @@ def read(
     from coread.output import parse_kinds
 
     kinds = parse_kinds(write)
-    from coread.formats.open import find_exams
     from coread.readers import reader
-    from coread.run import read_exams
+    from coread.run import exams_for, read_exams
 
-    exams = [found for path in exam for found in find_exams(path)]
+    exams = exams_for(exam, output)
     chosen = reader(model)
     outcomes = []
     with _progress(len(exams), silent=as_json) as step:
