@@ -538,3 +538,39 @@ def test_a_new_study_uid_for_an_object_that_states_none(tmp_path: Path) -> None:
     two = opened(tmp_path, radiograph(StudyInstanceUID=None, SOPInstanceUID=generate_uid()))
     assert one.uid.startswith("2.25.")
     assert one.uid != two.uid
+
+
+@pytest.mark.parametrize(("relationship", "sign"), [("LIN", 1), ("LOG", 1), ("LOG", -1)])
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_detector_values_are_shown_with_bone_bright(tmp_path: Path, relationship: str, sign: int, photometric: str) -> None:
+    """What absorbs more is brighter, whether the detector counts photons (LIN, Beer-Lambert) or their logarithm."""
+    thickness = ramp(highest=4000).astype(float) / 1000
+    counts = 4000 * np.exp(-thickness)
+    stored = counts if relationship == "LIN" else 1000 * np.log(counts) / np.log(4000) if sign == 1 else 1000 * thickness
+    dataset = radiograph(
+        np.rint(stored).astype(np.uint16),
+        PhotometricInterpretation=photometric,
+        PresentationIntentType="FOR PROCESSING",
+        PixelIntensityRelationship=relationship,
+        PixelIntensityRelationshipSign=sign,
+    )
+    study = opened(tmp_path, dataset)
+    assert any("for processing" in warning for warning in study.warnings)
+    shown = study.images[0].pixels
+    inside = (shown > 0) & (shown < 1)
+    assert np.corrcoef(shown[inside], thickness[inside])[0, 1] > 0.999
+
+
+def test_a_value_that_breaks_its_type_costs_that_value_alone(tmp_path: Path) -> None:
+    """A decimal comma in a decimal string, as some devices write it."""
+    path = write(tmp_path / "comma.dcm", radiograph(KVP="50.5", XRayTubeCurrent="17", ImagerPixelSpacing=["0.150", "0.150"]))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"50.5", b"50,5").replace(b"0.150\\0.150", b"0,150\\0,150"))
+    study = open_study(path)
+    assert study.images[0].grid is None
+    assert "kvp" not in study.images[0].facts
+    assert sorted(study.warnings) == [
+        "comma.dcm has a value of ImagerPixelSpacing that cannot be read; it was not used.",
+        "comma.dcm has a value of KVP that cannot be read; it was not used.",
+    ]
+    np.testing.assert_array_equal(study.images[0].pixels, pixels(tmp_path, radiograph()))

@@ -15,8 +15,17 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from coread.errors import InputError
-from coread.formats.dicom_facts import facts_of, grid_of, laterality_of, merged, patient_of
-from coread.formats.dicom_pixels import check_codec, guessed_transfer_syntax, in_modality_units, luma, quiet, shown, stored_values
+from coread.formats.dicom_facts import FACTS, facts_of, grid_of, laterality_of, merged, patient_of
+from coread.formats.dicom_pixels import (
+    check_codec,
+    drop_unreadable,
+    guessed_transfer_syntax,
+    in_modality_units,
+    luma,
+    quiet,
+    shown,
+    stored_values,
+)
 from coread.formats.plain import MAX_PIXELS, MIN_SIDE, colour_of
 from coread.formats.uids import derived_uid
 from coread.study import Image, Side, Study
@@ -26,6 +35,9 @@ RADIOGRAPHS = frozenset({"CR", "DX", "MG", "RF", "XA", "RG", "PX", "IO", "DF"})
 SECTIONS = frozenset({"CT", "MR", "PT", "NM"})
 SIDE_WORDS: Mapping[str, Side] = {"L": "left", "R": "right"}
 CINE = frozenset({"US", "XA", "RF", "ES", "IVUS"})
+COLOURS = ("no", "tint", "yes")
+USED = frozenset({*FACTS.values(), "WindowCenter", "WindowWidth", "RescaleSlope", "RescaleIntercept", "PixelSpacing", "ImagerPixelSpacing",
+                  "NominalScannedPixelSpacing", "EstimatedRadiographicMagnificationFactor", "PatientAge", "PixelPaddingValue"})  # fmt: skip
 NOT_IMAGES = ("Segmentation", "Dose", "Parametric Map", "Presentation State", "Real World Value", "Registration", "Fiducials")
 PIXEL_TAGS = (b"\xe0\x7f\x10\x00", b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00")
 BIG_PIXEL_TAGS = tuple(struct.pack(">HH", *struct.unpack("<HH", tag)) for tag in PIXEL_TAGS)
@@ -86,12 +98,12 @@ def read_dicom(path: Path) -> DicomFile:
 
 
 def _read_dicom(path: Path) -> DicomFile:
-    dataset, pixel_bytes = _header(path)
+    notes: list[str] = []
+    dataset, pixel_bytes = _header(path, notes)
     sop_class = str(dataset.get("SOPClassUID", "") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
     kind = UID(sop_class).name if sop_class else "DICOM object of an unstated class"
     object_uid = str(dataset.get("SOPInstanceUID", "")) or None
     study = str(dataset.get("StudyInstanceUID", "")) or derived_uid("study", object_uid or str(path.resolve()))
-    notes: list[str] = []
     images: tuple[Image, ...] = ()
     is_image = pixel_bytes is not None and not any(word in kind for word in NOT_IMAGES)
     if pixel_bytes is None and ("Image Storage" in kind or "Rows" in dataset):
@@ -174,7 +186,7 @@ def is_dicomdir(path: Path) -> bool:
             return False
 
 
-def _header(path: Path) -> tuple[Dataset, int | None]:
+def _header(path: Path, notes: list[str]) -> tuple[Dataset, int | None]:
     """All attributes before the pixel data, and how many bytes of pixel data follow (None: there are none)."""
     with quiet():
         try:
@@ -188,9 +200,7 @@ def _header(path: Path) -> tuple[Dataset, int | None]:
                     length = len(whole[tags[0]].value) if tags else None
                 else:
                     length = _pixel_bytes(file, path, syntax)
-            # Reading the elements that are used raises on damage here rather than later.
-            for element in dataset:
-                _ = element.value
+            dropped = drop_unreadable(dataset)
         except InputError:
             raise
         except OSError as error:
@@ -203,6 +213,7 @@ def _header(path: Path) -> tuple[Dataset, int | None]:
         raise InputError(f"{path}: the DICOM header is damaged or cut short; copy or export the file again")
     if "TransferSyntaxUID" not in meta:
         meta.TransferSyntaxUID = syntax
+    notes.extend(f"{path.name} has a value of {keyword} that cannot be read; it was not used." for keyword in dropped if keyword in USED)
     return dataset, length
 
 
@@ -279,7 +290,7 @@ def _images(path: Path, dataset: Dataset, sop_class: str | None, notes: list[str
         if modality in SECTIONS or modality in RADIOGRAPHS:
             notes.append(f"{path.name} is a {modality} image stored in colour; it was turned to grey.")
         else:
-            found = colour_of(_preview(path))
+            found = max((colour_of(_preview(path, frame)) for frame in sorted({1, (frames + 1) // 2, frames})), key=COLOURS.index)
             colour = found == "yes"
             if found != "no":
                 facts["colour"] = found
@@ -340,8 +351,8 @@ def _shown(path: Path, dataset: Dataset, values: npt.NDArray[Any], axes: tuple[s
     return shown(dataset, values)
 
 
-def _preview(path: Path) -> npt.NDArray[np.uint8]:
-    dataset, values = stored_values(path, 1)
+def _preview(path: Path, frame: int) -> npt.NDArray[np.uint8]:
+    dataset, values = stored_values(path, frame)
     step = max(1, int((values.shape[0] * values.shape[1] / 65536) ** 0.5))
     small = _shown(path, dataset, values[::step, ::step], ("y", "x", "c"))
     return np.rint(small * 255).astype(np.uint8)

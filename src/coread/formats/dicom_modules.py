@@ -12,7 +12,6 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless
 
-import coread
 from coread.errors import InputError
 from coread.formats.dicom_pixels import quiet
 from coread.formats.plain import SIDE_LETTERS
@@ -50,7 +49,6 @@ def common_modules(study: Study, image: Image, index: int) -> Dataset:
     dataset.InstanceNumber = index + 1
     dataset.Manufacturer = "Coread"
     dataset.ManufacturerModelName = "coread"
-    dataset.SoftwareVersions = coread.__version__
     orientation = image.facts.get("patient_orientation")
     if orientation:
         dataset.PatientOrientation = orientation.split("\\")
@@ -110,8 +108,8 @@ def name_object(dataset: Dataset, sop_class: UID, kind: str) -> None:
     """Gives the object its UIDs, which follow from its content alone: the same content is the same object, whenever it is written."""
     digest = hashlib.sha256()
     for element in dataset:
-        if element.keyword not in ("SoftwareVersions", "SOPInstanceUID", "SeriesInstanceUID"):
-            digest.update(f"{element.tag}{element.value if element.keyword != 'PixelData' else ''}".encode())
+        if element.keyword != "PixelData":
+            digest.update(f"{element.tag}{element.value}".encode())
     digest.update(dataset.PixelData)
     dataset.SOPClassUID = sop_class
     dataset.SOPInstanceUID = derived_uid(kind, digest.hexdigest())

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
-import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +20,9 @@ from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, JPEGExtended12Bit
 
 from coread.errors import InputError
+from coread.formats.hush import hushed
 
 Array = npt.NDArray[np.float32]
-STDERR_LOCK = threading.Lock()
 ROBUST_PERCENT = (0.5, 99.5)
 """Range shown where the file states no window: all but the darkest and brightest half per cent."""
 
@@ -74,12 +72,14 @@ def stored_values(path: Path, frame: int | None) -> tuple[Dataset, npt.NDArray[A
             dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True)
             syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))
             if frame is not None and syntax and syntax != DeflatedExplicitVRLittleEndian and int(dataset.get("NumberOfFrames") or 1) > 1:
-                with _hushed() if syntax.is_compressed else contextlib.nullcontext():
+                drop_unreadable(dataset)
+                with hushed() if syntax.is_compressed else contextlib.nullcontext():
                     return dataset, _colours(dataset, pixel_array(path, index=frame - 1))
             dataset = pydicom.dcmread(path, force=True)
+            drop_unreadable(dataset)
             if not syntax:
                 dataset.file_meta.TransferSyntaxUID = syntax = guessed_transfer_syntax(dataset)
-            with _hushed() if syntax.is_compressed else contextlib.nullcontext():
+            with hushed() if syntax.is_compressed else contextlib.nullcontext():
                 values = _decoded(path, dataset, frame)
             for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"):
                 if keyword in dataset:
@@ -122,22 +122,20 @@ def _twelve_bit_jpeg(path: Path, dataset: Dataset) -> npt.NDArray[Any]:
     return np.frombuffer(data, kind).reshape(shape if frames == 1 else (frames, *shape))
 
 
-@contextlib.contextmanager
-def _hushed() -> Iterator[None]:
-    """Keeps what the codecs write to the C library's stderr off the terminal while one image is decoded."""
-    with STDERR_LOCK:
+def drop_unreadable(dataset: Dataset) -> list[str]:
+    """Takes out the elements whose value breaks its own type (a decimal comma, letters for a number), and gives their keywords."""
+    dropped = []
+    for tag in list(dataset.keys()):
         try:
-            kept = os.dup(2)
-        except OSError:  # there is no stderr
-            yield
-            return
-        try:
-            with Path(os.devnull).open("wb") as nowhere:
-                os.dup2(nowhere.fileno(), 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            element = dataset[tag]
+            values = element.value if element.VM > 1 else [element.value]
+            broken = element.VR in ("DS", "IS") and any(isinstance(value, str) and value for value in values)
+        except Exception:
+            broken = True
+        if broken:
+            dropped.append(pydicom.datadict.keyword_for_tag(tag) or str(tag))
+            del dataset[tag]
+    return dropped
 
 
 def guessed_transfer_syntax(dataset: Dataset) -> UID:
@@ -156,7 +154,13 @@ def _colours(dataset: Dataset, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def is_inverted(dataset: Dataset) -> bool:
-    """Whether the smallest value is shown white: MONOCHROME1, or a presentation LUT of shape INVERSE (never both at once)."""
+    """Whether the smallest value is shown white: MONOCHROME1, or a presentation LUT of shape INVERSE (never both at once).
+
+    Values for processing are not meant to be seen; for them the sign of the intensity relationship says where the bones are.
+    """
+    sign = dataset.get("PixelIntensityRelationshipSign")
+    if dataset.get("PresentationIntentType") == "FOR PROCESSING" and sign in (1, -1):
+        return bool(sign == 1)
     return bool(dataset.get("PhotometricInterpretation") == "MONOCHROME1" or dataset.get("PresentationLUTShape") == "INVERSE")
 
 
@@ -169,13 +173,15 @@ def shown(dataset: Dataset, stored: npt.NDArray[Any]) -> Array:
 
     Returns:
         float32 in 0..1 of the same shape, 1 being white. Padding is 0. Without a usable window the range between the
-        percentiles ROBUST_PERCENT of the values that are not padding is shown.
+        percentiles ROBUST_PERCENT of the values that are not padding is shown, of their logarithm where they are a
+        detector's own, linear in the dose.
     """
     padding = padded(dataset, stored)
     values = in_modality_units(dataset, stored)
     result = _voi(dataset, values, padding)
     if result is None:
-        result = robust(values, padding)
+        linear = dataset.get("PresentationIntentType") == "FOR PROCESSING" and dataset.get("PixelIntensityRelationship") == "LIN"
+        result = robust(np.log(np.maximum(values, 1)) if linear else values, padding)
     if is_inverted(dataset):
         np.subtract(1, result, out=result)
     if padding is not None:

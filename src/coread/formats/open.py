@@ -109,8 +109,9 @@ def _walk(folder: Path, refused: list[Exam]) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
         for name in sorted(files):
-            if not name.startswith(".") and name not in ("Thumbs.db", "desktop.ini"):
-                yield Path(parent, name)
+            path = Path(parent, name)
+            if not name.startswith(".") and name not in ("Thumbs.db", "desktop.ini") and path.is_file():  # neither pipe nor dead link
+                yield path
 
 
 def _grouped(given: Path, files: Iterable[Path], strict: bool) -> list[Exam]:

@@ -6,7 +6,7 @@ import hashlib
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -17,6 +17,7 @@ from PIL import Image as Pillow
 from PIL import TiffImagePlugin, UnidentifiedImageError
 
 from coread.errors import InputError
+from coread.formats.hush import hushed
 from coread.formats.sidecar import Sidecar
 from coread.formats.uids import derived_uid
 from coread.geometry import Grid
@@ -203,7 +204,11 @@ def _opened(path: Path, page: int = 0) -> Iterator[Pillow.Image]:
         warnings.simplefilter("ignore")
         try:
             # Given the open file rather than its name, Pillow does not map it into memory, which goes wrong for turned TIFFs.
-            with path.open("rb") as file, Pillow.open(file, formats=FORMATS) as image:
+            with (
+                path.open("rb") as file,
+                Pillow.open(file, formats=FORMATS) as image,
+                hushed() if image.format == "TIFF" else nullcontext(),
+            ):
                 if page:
                     image.seek(page)
                 yield image
