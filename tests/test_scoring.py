@@ -318,6 +318,11 @@ def test_a_mean_is_over_the_sites_that_were_read(tmp_path: Path) -> None:
         ('["here", "left", "damage", 3]', '["here", "left", "damage", 2]', "here left damage is 2, expected 0 or 1 or 3"),
         ('["here", "left", "damage", 3]', '["where", "left", "damage", 3]', "examples[0].grades"),
         ("totals = { all = 3 }", "totals = { al = 3 }", "unknown total 'al'; did you mean all?"),
+        (
+            "[totals]",
+            '[measurements.width]\nname = "width"\ncode = ["99COREAD", "W", "Width"]\nunits = ["inch"]\ndefinition = "x"\n[totals]',
+            "measurements.width.units: unknown unit 'inch'; known: mm",
+        ),
         ("[totals]", "[totals", "is not valid TOML"),
         ("[[examples]]", "[examples]", "examples: expected a list of tables"),
     ],

@@ -12,7 +12,7 @@ ALL = pytest.mark.parametrize("system_id", systems())
 
 def all_codes(s: ScoringSystem) -> list[Code]:
     codes = [s.method, *(f.code for f in s.features.values()), *(site.code for site in s.sites)]
-    codes += [m.code for m in s.measurements.values()]
+    codes += [code for m in s.measurements.values() for code in (m.code, *m.units)]
     return codes + [item.grade_code(grade) for item in s.items for grade in item.grades]
 
 

@@ -27,6 +27,7 @@ FOLDER = Path(__file__).parent / "systems"
 SITES_FILE = "_sites.toml"
 CODE_VALUE_CHARACTERS, CODE_MEANING_CHARACTERS = 16, 64  # DICOM VR SH and LO
 SIDES = ("left", "right")
+UNITS = {"mm": "mm", "mm2": "square millimeter", "%": "Percent", "deg": "Degree"}  # UCUM, with the meanings of DICOM PS3.16
 
 
 def systems() -> tuple[str, ...]:
@@ -83,7 +84,6 @@ def load_system(path: Path) -> ScoringSystem:
         missing_source=missing_source,
         examples=tuple(_example(part, items, totals) for part in table.list_of_tables("examples")),
         notes=table.text("notes", ""),
-        _index=MappingProxyType({item.key: item for item in items}),
     )
     table.done()
     return built
@@ -178,8 +178,12 @@ def _feature(key: str, part: _Table) -> Feature:
 
 
 def _measurement(key: str, part: _Table) -> Measurement:
-    units = tuple(Code("UCUM", unit, unit) for unit in part.texts("units"))
-    measurement = Measurement(key, part.text("name"), part.code("code"), units, part.text("definition"))
+    units = part.texts("units")
+    for unit in units:
+        if unit not in UNITS:
+            raise part.error("units", f"unknown unit {unit!r}{nearest(unit, UNITS)}")
+    codes = tuple(Code("UCUM", unit, UNITS[unit]) for unit in units)
+    measurement = Measurement(key, part.text("name"), part.code("code"), codes, part.text("definition"))
     part.done()
     return measurement
 

@@ -154,7 +154,12 @@ class ScoringSystem:
     missing_source: str
     examples: tuple[Example, ...]
     notes: str = ""
-    _index: Mapping[ItemKey, Item] = field(default_factory=dict, repr=False, compare=False)
+    _index: Mapping[ItemKey, Item] = field(init=False, repr=False, compare=False)
+    _places: Mapping[Place, Site] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_index", {item.key: item for item in self.items})
+        object.__setattr__(self, "_places", {(item.site, item.side): item.at for item in self.items})
 
     @property
     def maximum(self) -> float | None:
@@ -164,7 +169,7 @@ class ScoringSystem:
     @property
     def sites(self) -> tuple[Site, ...]:
         """Every site on every side, once, in the order of the items."""
-        return tuple(dict.fromkeys(item.at for item in self.items))
+        return tuple(self._places.values())
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -177,9 +182,9 @@ class ScoringSystem:
         Raises:
             InputError: the system has no such site; the message names near ones.
         """
-        for site in self.sites:
-            if site.name == name and site.side == side:
-                return site
+        found = self._places.get((name, side))
+        if found is not None:
+            return found
         sides = sorted({s.side or "no side" for s in self.sites if s.name == name})
         if not sides:
             raise InputError(f"{self.id}: unknown site {name!r}{nearest(name, dict.fromkeys(s.name for s in self.sites))}")

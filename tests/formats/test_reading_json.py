@@ -171,6 +171,8 @@ FAULTS: list[tuple[dict[str, Any], str, bool]] = [
     ({"warnings": [1]}, "warnings: expected a list of texts", True),
     ({"system": "svdx"}, "unknown scoring system 'svdx'", False),
     ({"findings/0/grade": 7}, "MCP 2 left joint space narrowing is 7, expected 0 to 4", False),
+    ({"findings/1/feature": "erosion"}, "MCP 2 left erosion is no measurement of svdh", False),
+    ({"findings/0/feature": "joint_space_width"}, "MCP 2 left joint space width is measured, not graded", False),
     ({"findings/0/site": "MCP 9"}, "unknown site 'MCP 9'", False),
     ({"totals/hand_middle": {"value": 1, "maximum": 2, "sites_unreadable": 0}}, "totals.hand_middle", False),
 ]  # fmt: skip

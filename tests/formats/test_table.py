@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import random
 import re
 from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coread.errors import InputError
@@ -101,22 +102,24 @@ def test_one_reading_per_study_reader_read_and_system(tmp_path: Path) -> None:
     assert all(re.fullmatch(r"2\.25\.\d+", r.uid) and len(r.uid) <= 64 for r in readings)
 
 
-GRADES = st.fixed_dictionaries({}, optional={item.key: st.sampled_from((*item.grades, "too coarse")) for item in system("svdh").items})
-
-
+@settings(max_examples=30, deadline=None)
 @given(
-    grades=GRADES.filter(bool),
+    seed=st.integers(0, 2**32),  # a sheet is drawn at once; box by box takes hypothesis a minute
     width=st.floats(0, 50),
     timepoint=st.none() | st.floats(0, 1e4),
     study=st.text("abc,;\"'é 1", min_size=1).filter(lambda t: t == t.strip() and t),
 )
 def test_round_trip_is_exact(
-    tmp_path_factory: pytest.TempPathFactory, grades: dict, width: float, timepoint: float | None, study: str
+    tmp_path_factory: pytest.TempPathFactory, seed: int, width: float, timepoint: float | None, study: str
 ) -> None:
-    findings = [
-        Finding(*key, grade=None if said == "too coarse" else said, unreadable=said if said == "too coarse" else None)
-        for key, said in grades.items()
-    ]
+    chance = random.Random(seed)
+    findings = []
+    for item in system("svdh").items:
+        said = chance.choice([*item.grades, "too coarse", None])
+        if isinstance(said, str):
+            findings.append(Finding(*item.key, unreadable=said))
+        elif said is not None:
+            findings.append(Finding(*item.key, grade=said))
     findings.append(Finding("MCP 2", "left", "joint_space_width", value=width, unit="mm"))
     reading = Reading(
         "2.25.1",

@@ -348,6 +348,12 @@ def _check_against_system(file: Path, reading: Reading) -> None:
         for finding in reading.findings:
             if finding.feature in by.measurements:
                 by.site(finding.site, finding.side)
+                if finding.grade is not None:
+                    raise InputError(f"{finding.label} is measured, not graded; give a value with its unit")
+            elif finding.value is not None:
+                raise InputError(
+                    f"{finding.label} is no measurement of {by.id}; its measurements are {', '.join(by.measurements) or 'none'}"
+                )
             elif finding.grade is not None:
                 by.check(finding.site, finding.side, finding.feature, finding.grade)
             else:
