@@ -10,7 +10,7 @@ from scipy.interpolate import RBFInterpolator
 
 from coread.simulate import carpus
 from coread.simulate.bones import HEAD_RADIUS, PART, Bone, block, forearm, head_width, tube
-from coread.simulate.joints import Joint, dent, fit, measure
+from coread.simulate.joints import Joint, dent, fit, measure, on_pole
 from coread.simulate.record import HandRecord
 from coread.simulate.shape import CHAINS, JOINT_MM, Skeleton, adult_skeleton
 
@@ -60,10 +60,25 @@ def _target(record: HandRecord, name: str) -> float:
     return -FUSION_OVERLAP_MM if left <= 0 else record.normal_mm[name] * left
 
 
+def _shift(widths: Array, target: float) -> float:
+    """How far to move a bone along the joint's axis for the mean width, contact counted as 0, to be ``target`` mm."""
+    plain = target - float(widths.mean())
+    if target <= 0:
+        return plain
+    low, high = plain - target, plain
+    for _ in range(40):
+        middle = (low + high) / 2
+        if float(np.maximum(widths + middle, 0).mean()) < target:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
 def _ray(record: HandRecord, skeleton: Skeleton, ray: int, bones: dict[str, Bone], joints: dict[str, Joint]) -> None:
     chain = CHAINS[ray]
     width_scale = record.scale
-    turn_left, shift = 0.0, np.zeros(2)
+    turn_left = 0.0
     point = skeleton.landmarks[chain[0]]
     previous: Bone | None = None
     for i in range(len(chain) - 1):
@@ -90,14 +105,15 @@ def _ray(record: HandRecord, skeleton: Skeleton, ray: int, bones: dict[str, Bone
             placed = _place(bone, point + mean_axis * 2.0 + across * offset * width, axis)
             gap = measure(place, {previous.name: previous, name: placed})
             target = _target(record, joint)
-            bone = placed.moved(mean_axis * (target - float(gap.widths.mean())))
+            shift = _shift(gap.widths, target)
+            bone = placed.moved(mean_axis * shift)
             if joint in record.focal:
                 at, left = record.focal[joint]
-                local = float(np.interp(at * half, gap.positions, gap.widths)) + target - float(gap.widths.mean())
+                local = float(np.interp(at * half, gap.positions, gap.widths)) + shift
                 bone = dent(place, bone, at * half, (1 - left) * max(local, 0), FOCAL_SPREAD * width)
             joints[joint] = replace(place, centre=place.centre + mean_axis * target / 2)
         else:
-            bone = _place(bone, point + shift, axis)
+            bone = _place(bone, point, axis)
         bones[name] = bone
         if previous is not None and record.narrowing.get(joint, 1.0) <= 0:
             _fuse(bones, joints[joint])
@@ -172,6 +188,8 @@ def build(record: HandRecord) -> Anatomy:
         bones[distal[0]] = fit(joint, bones, distal[0], JOINT_MM["CMC"], soft=3.0)
     for name, (proximal, distal, centre, axis, half) in carpus.JOINTS.items():
         joint = Joint(name, proximal, distal, *_warped(warp, centre, axis), half * record.scale)
+        if name == "scaphotrapeziotrapezoid":
+            joint = on_pole(joint, bones)
         moving = {"radiocarpal": proximal, "capitate-scaphoid-lunate": proximal}.get(name, distal)
         for bone in moving:
             bones[bone] = fit(joint, bones, bone, _target(record, name))

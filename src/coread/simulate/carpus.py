@@ -230,7 +230,7 @@ JOINTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[float, float], t
     "CMC 3": (("capitate",), ("metacarpal 3",), (-0.5, 0.4), (0.0, -1.0), 4.0),
     "CMC 4": (("hamate",), ("metacarpal 4",), (-11.2, 2.3), (0.05, -1.0), 2.2),
     "CMC 5": (("hamate",), ("metacarpal 5",), (-17.6, 3.2), (-0.3, -0.95), 3.0),
-    "scaphotrapeziotrapezoid": (("scaphoid",), ("trapezoid", "trapezium"), (11.8, 15.6), (0.25, -0.97), 4.0),
+    "scaphotrapeziotrapezoid": (("scaphoid",), ("trapezoid", "trapezium"), (11.8, 15.6), (0.25, -0.97), 3.2),
     "capitate-scaphoid-lunate": (("lunate", "scaphoid"), ("capitate",), (-1.6, 23.6), (0.06, -1.0), 4.6),
     "radiocarpal": (("radius",), ("lunate", "scaphoid"), (-2.5, 32.0), (-0.2, -0.98), 8.5),
 }

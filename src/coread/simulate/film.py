@@ -71,7 +71,7 @@ def expose(line_integral: Image, film: FilmRecord) -> Image:
         signal = (signal * (1 + np.float32(fall) * (x + y))).astype(np.float32)
     if film.scatter > 0:
         wide = _blurred(signal, 14.0 / film.pixel_mm)
-        signal = (signal + np.float32(film.scatter) * wide) / np.float32(1 + film.scatter)
+        signal = ((signal + np.float32(film.scatter) * wide) / np.float32(1 + film.scatter)).astype(np.float32)
     sigma = film.blur_mm / film.pixel_mm
     if sigma > 0.15:
         signal = gaussian_filter(signal, sigma, mode="nearest", truncate=3.0)

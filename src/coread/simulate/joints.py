@@ -149,10 +149,19 @@ def fit(joint: Joint, bones: dict[str, Bone], moving: str, width: float, soft: f
         flat = facing * np.clip((1.5 - np.interp(t, grid, steep)) / 0.6, 0, 1)
         change = np.clip(other + sign * width - s, -4, 4) * flat * _taper(t, joint.half, soft)
         outline = outline + change[:, None] * joint.axis
-        # rounds the corners where the change ends, and leaves the joint's own edge as it was set
-        kept = (flat * _taper(t, joint.half + 0.1, 0.6))[:, None] if last else 0.0
-        outline = kept * outline + (1 - kept) * gaussian_filter1d(outline, 8.0 if last else 5.0, axis=0, mode="wrap")
+        # rounds the corners where the change ends; leaves the joint's own edge, and the rest of the bone, as they are
+        kept = flat * _taper(t, joint.half + 0.1, 0.6) if last else np.zeros(len(t))
+        blend = ((1 - kept) * _taper(t, joint.half + soft, 2.0) * _taper(s, 6.0, 2.0))[:, None]
+        outline = outline + blend * (gaussian_filter1d(outline, 8.0 if last else 5.0, axis=0, mode="wrap") - outline)
     return replace(bone, outline=outline)
+
+
+def on_pole(joint: Joint, bones: dict[str, Bone]) -> Joint:
+    """The joint shifted across to the middle of the proximal bone's pole (what lies within 1 mm of its farthest point)."""
+    t = np.arange(-6.0, 6.0, 0.1)
+    edge = _edge([bones[n] for n in joint.proximal], joint, t, far=True)
+    pole = t[np.nan_to_num(edge, nan=-np.inf) > np.nanmax(edge) - 1.0]
+    return replace(joint, centre=joint.centre + (pole[0] + pole[-1]) / 2 * joint.across)
 
 
 def dent(joint: Joint, bone: Bone, position: float, depth: float, spread: float) -> Bone:

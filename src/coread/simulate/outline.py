@@ -81,7 +81,8 @@ def nearest_distance(points: Array, outline: Array, reach: float = 8.0) -> Array
     if not near.any():
         return np.full(len(points), np.inf)
     d2 = _segment_distance2(points[:, 0][:, None], points[:, 1][:, None], a[near], b[near])
-    out: Array = np.sqrt(d2.min(axis=1))
+    distance = np.sqrt(d2.min(axis=1))
+    out: Array = np.where(distance <= reach, distance, np.inf)
     return out
 
 
@@ -113,17 +114,24 @@ def distance_map(points: Array, shape: tuple[int, int]) -> tuple[Array, npt.NDAr
     near = index[nearest_row, nearest_col]
     yy, xx = np.mgrid[: shape[0], : shape[1]].astype(float)
     d2 = (xx - fine[near, 0]) ** 2 + (yy - fine[near, 1]) ** 2
-    band = d2 < 9.0
-    bx, by, bi = xx[band], yy[band], near[band]
-    best, best_index = d2[band], bi.copy()
-    for k in range(-5, 5):
+    # the seeds lie on whole pixels: near the outline and inside it the foot of the perpendicular is found exactly
+    exact = inside | (d2 < 16.0)
+    bx, by, bi = xx[exact], yy[exact], near[exact]
+    ahead = np.roll(fine, -1, axis=0) - np.roll(fine, 1, axis=0)
+    ahead /= np.maximum(np.linalg.norm(ahead, axis=1), 1e-9)[:, None] * length[-1] / n
+    for _ in range(2):
+        slide = (bx - fine[bi, 0]) * ahead[bi, 0] + (by - fine[bi, 1]) * ahead[bi, 1]
+        trial = (bi + np.rint(np.clip(0.8 * slide, -5, 5)).astype(np.intp)) % n
+        closer = (bx - fine[trial, 0]) ** 2 + (by - fine[trial, 1]) ** 2 < (bx - fine[bi, 0]) ** 2 + (by - fine[bi, 1]) ** 2
+        bi = np.where(closer, trial, bi)
+    best, best_index = np.full(len(bx), np.inf), bi
+    for k in range(-2, 2):
         a = (bi + k) % n
         cand = _segment_distance2(bx, by, fine[a], fine[(a + 1) % n])
-        better = cand < best
-        best = np.where(better, cand, best)
-        best_index = np.where(better, a, best_index)
-    d2[band] = best
-    near[band] = best_index
+        best_index = np.where(cand < best, a, best_index)
+        best = np.minimum(cand, best)
+    d2[exact] = best
+    near[exact] = best_index
     distance = np.sqrt(d2)
     return np.where(inside, distance, -distance), near, number
 
