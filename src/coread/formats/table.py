@@ -257,6 +257,7 @@ class _Sheet:
         self.groups: dict[ReadingKey, _Group] = {}
         self.faults: list[str] = []
         self.above: Row = {}
+        self.known = systems()  # lists a folder, so once and not for every row
 
     def add(self, number: int, row: Row) -> None:
         if not row["study"] and self.above:
@@ -272,8 +273,8 @@ class _Sheet:
         for column in ("study", "reader", "system"):
             if not row[column]:
                 raise _CellError(column, "is empty")
-        if row["system"] not in systems():
-            raise _CellError("system", f"unknown system {row['system']!r}{nearest(row['system'], systems())}")
+        if row["system"] not in self.known:
+            raise _CellError("system", f"unknown system {row['system']!r}{nearest(row['system'], self.known)}")
         read = _parsed("read", row["read"] or "1")
         if not read.is_integer() or read < 1:
             raise _CellError("read", f"expected a whole number from 1, got {row['read']}")
