@@ -529,8 +529,27 @@ def test_a_report_of_another_program_is_refused(tmp_path: Path) -> None:
     observer = hd.sr.ObserverContext(codes.DCM.Device, hd.sr.DeviceObserverIdentifyingAttributes(uid="2.25.9"))
     report = hd.sr.MeasurementReport(hd.sr.ObservationContext(observer), codes.SCT.ImagingProcedure, [group])
     hd.sr.ComprehensiveSR([source], report, "2.25.10", 1, "2.25.11", 1, "knees").save_as(tmp_path / "foreign.dcm", enforce_file_format=True)
-    with pytest.raises(InputError, match="is an SR, but not a Coread reading: it has no CODE 'Measurement Method'"):
+    with pytest.raises(InputError, match="is no Coread reading, .*: it has no CODE 'Measurement Method'"):
         read_sr(tmp_path / "foreign.dcm")
+
+
+def test_a_damaged_file_is_a_reading_or_refused_never_a_defect(tmp_path: Path) -> None:
+    exam = study()
+    write_sr(_short(exam), tmp_path / "sr.dcm", exam)
+    content = (tmp_path / "sr.dcm").read_bytes()
+    draw = np.random.default_rng(3)
+    refusals = []
+    for _ in range(120):
+        damaged = bytearray(content)
+        for place in draw.integers(132, len(content), draw.integers(1, 8)):
+            damaged[place] = draw.integers(256)
+        (tmp_path / "damaged.dcm").write_bytes(damaged)
+        try:
+            assert isinstance(read_sr(tmp_path / "damaged.dcm"), Reading)
+        except InputError as error:
+            refusals.append(str(error))
+    assert 20 < len(refusals) < 120
+    assert not any("\n" in refusal for refusal in refusals)
 
 
 def test_no_dicom_and_no_file_are_said(tmp_path: Path) -> None:

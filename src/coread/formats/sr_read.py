@@ -6,7 +6,6 @@ import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -19,10 +18,10 @@ from coread.formats import sr_items as put
 from coread.formats.sr_decode import CONTENT, CutShortError, Decoder, Fields, content_items, text_decoder
 from coread.formats.sr_groups import GRADE_UNIT
 from coread.reading import Evidence, Finding, ImageRef, Interval, ReaderKind, ReaderRef, Reading, StudyRef, Total
-from coread.scoring import Code, ScoringSystem, system, systems
+from coread.scoring import Code, Feature, Measurement, ScoringSystem, system, systems
 
 Concept = tuple[str, str]
-DAMAGED = (AttributeError, LookupError, TypeError, ValueError, EOFError, OSError, ArithmeticError, RecursionError, struct.error)
+DAMAGED = (AttributeError, LookupError, TypeError, ValueError, EOFError, ArithmeticError, RuntimeError, struct.error)
 CODE_VALUE, CODE_SCHEME, LONG_CODE_VALUE = 0x00080100, 0x00080102, 0x00080119
 REFERENCED, REFERENCED_CLASS, REFERENCED_UID, REFERENCED_FRAME = 0x00081199, 0x00081150, 0x00081155, 0x00081160
 RELATION, VALUE_TYPE, NAME, CONCEPT_CODE = 0x0040A010, 0x0040A040, 0x0040A043, 0x0040A168
@@ -141,24 +140,21 @@ def read_sr(path: str | Path) -> Reading:
 
 def _opened(where: Path) -> Reading:
     try:
-        ds = dcmread(where)
+        ds = dcmread(where, stop_before_pixels=True)
+        sop_class = ds.get("SOPClassUID")
+        if sop_class != ComprehensiveSRStorage:
+            raise _NotOursError(f"is {getattr(sop_class, 'name', None) or 'of no SOP class'}")
+        return _reading(ds)
     except InvalidDicomError:
         raise InputError(f"{where}: is no DICOM file; expected an SR that Coread wrote") from None
-    except OSError as error:
-        raise InputError(f"{where}: cannot be read: {error.strerror or 'cut short'}") from None
-    except (EOFError, ValueError, NotImplementedError, struct.error) as error:
-        raise InputError(f"{where}: is damaged or cut short ({error}); get the file again") from None
-    if ds.get("SOPClassUID") != ComprehensiveSRStorage:
-        kind = getattr(ds.get("SOPClassUID"), "name", None) or "no SOP class"
-        raise InputError(f"{where}: is {kind}, expected a Comprehensive SR that Coread wrote")
-    try:
-        return _reading(ds)
     except _NotOursError as error:
-        raise InputError(f"{where}: is an SR, but not a Coread reading: it {error}") from None
+        raise InputError(f"{where}: is no Coread reading, expected a Comprehensive SR that Coread wrote: it {error}") from None
     except CutShortError as error:
         raise InputError(f"{where}: is cut short, {error}; get the file again") from None
+    except OSError as error:
+        raise InputError(f"{where}: cannot be read: {error.strerror or 'it is cut short'}") from None
     except DAMAGED as error:
-        raise InputError(f"{where}: is an SR that cannot be understood as a reading ({error}); get the file again") from None
+        raise InputError(f"{where}: is damaged or cut short ({' '.join(str(error).split())}); get the file again") from None
 
 
 def _reading(ds: Dataset) -> Reading:
@@ -215,7 +211,7 @@ class _Codes:
 
     def __init__(self, scored: ScoringSystem) -> None:
         self.sites = {(site.code.scheme, site.code.value, site.side): site.name for site in scored.sites}
-        kinds: list[Any] = [*scored.features.values(), *scored.measurements.values()]
+        kinds: list[Feature | Measurement] = [*scored.features.values(), *scored.measurements.values()]
         self.features = {(kind.code.scheme, kind.code.value): kind.key for kind in kinds}
 
     def site(self, concept: Concept, side: str | None) -> str:
