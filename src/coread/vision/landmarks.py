@@ -29,7 +29,11 @@ Point = tuple[float, float]
 _MODELS = Path(__file__).parents[1] / "models"
 COARSE = _MODELS / "hand_coarse.onnx"
 FINE = _MODELS / "hand_fine.onnx"
+NEAR = 0.04
+"""Share of hand length within which a place counts as found."""
 _STRIDE = 4
+_ZOOMS = (1.0, 1.7)
+_CLEAR = 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,13 @@ class _Read:
     repaired: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    pose: Pose
+    found: Found
+    inverted: bool
+
+
 class HandLocator:
     """Finds the hands of a radiograph.
 
@@ -155,21 +166,34 @@ class HandLocator:
         return tuple(sorted(hands, key=lambda hand: -hand.score))
 
     def _look(self, levels: tuple[Pixels, ...]) -> list[tuple[Pose, float, bool]]:
-        """Pose, score and polarity of each hand that the coarse network sees."""
+        """Pose, score and polarity of each hand that the coarse network sees.
+
+        Part of a hand that fills the image is seen better from farther away, as part of a hand in a collimated field.
+        """
+        best: list[_Seen] = []
+        for zoom in _ZOOMS:
+            seen = self._look_from(levels, zoom)
+            if max((one.found.share for one in seen), default=0.0) > max((one.found.share for one in best), default=0.0):
+                best = seen
+            if best and best[0].found.share >= _CLEAR:
+                break
+        if len(best) == 2 and _overlap(best[0].pose, best[1].pose):
+            best = best[:1]
+        return [(one.pose, min(1.0, one.found.share), one.inverted) for one in best if one.found.share >= self.calibration.least_score]
+
+    def _look_from(self, levels: tuple[Pixels, ...], zoom: float) -> list[_Seen]:
+        """What is seen with the image shrunk to 1 / zoom of the network's input, the best supported first."""
         side = int(self._coarse.facts["side"])
         rows, columns = levels[0].shape
-        shrink = max(rows, columns) / side
-        frames = [_Letterbox(side, shrink, (columns, rows), mirrored) for mirrored in (False, True)]
+        frames = [_Letterbox(side, zoom * max(rows, columns) / side, (columns, rows), mirrored) for mirrored in (False, True)]
         logits = self._coarse.run(np.stack([frame.draw(levels) for frame in frames])[:, None])[0]
-        seen: list[tuple[Pose, Found, bool]] = []
+        seen = []
         for frame, out in zip(frames, logits, strict=True):
-            chance = sigmoid(out).astype(np.float32)
-            hand = find_hand(find_peaks(chance[:N_LANDMARKS]), (out.shape[1], out.shape[2]), self._model)
-            if hand is not None and hand.share >= self.calibration.least_score:
-                seen.append((frame.pose(hand.pose), hand, _polarity(chance[N_LANDMARKS], hand.points)))
-        if len(seen) == 2 and _overlap(seen[0][0], seen[1][0]):
-            seen = [max(seen, key=lambda one: one[1].support)]
-        return [(pose, min(1.0, hand.share), inverted) for pose, hand, inverted in seen]
+            chance = np.asarray(sigmoid(out), dtype=np.float32)
+            found = find_hand(find_peaks(chance[:N_LANDMARKS]), (out.shape[1], out.shape[2]), self._model)
+            if found is not None:
+                seen.append(_Seen(frame.pose(found.pose), found, _polarity(chance[N_LANDMARKS], found.points)))
+        return sorted(seen, key=lambda one: -one.found.support * one.found.share)
 
     def _hand(self, levels: tuple[Pixels, ...], pose: Pose, score: float, inverted: bool) -> Hand:
         read = self._read(levels, pose, inverted)
@@ -202,6 +226,11 @@ class HandLocator:
         return join(points, mass, pose, self.calibration, levels[0].shape)
 
 
+def odds_of(mass: Array) -> Array:
+    """Log-odds of shares of a map."""
+    return np.asarray(np.log(np.clip(mass, 1e-4, 0.9999) / np.clip(1 - mass, 1e-4, 1)))
+
+
 def join(points: Array, mass: Array, pose: Pose, calibration: Calibration, shape: tuple[int, ...]) -> _Read:
     """Landmarks and their shares of the map joined to one hand: what contradicts the rest is placed by the shape model.
 
@@ -226,11 +255,10 @@ def join(points: Array, mass: Array, pose: Pose, calibration: Calibration, shape
             break
         fit = model.fit(points, np.where(kept, doubt, np.inf), pose.mirrored)
     gap = np.linalg.norm(points - fit.points_px, axis=1) / fit.pose.length_px
-    odds = np.log(np.clip(mass, 1e-4, 0.9999) / np.clip(1 - mass, 1e-4, 1))
-    confidence = sigmoid(calibration.bias + calibration.mass * odds + calibration.gap * gap)
+    confidence = sigmoid(calibration.bias + calibration.mass * odds_of(mass) + calibration.gap * gap)
     believed = inside & (trust > 0.1) & (gap < 0.06)
     # What the shape alone says is off by its own deviation; within 4 % with the probability of a planar normal error.
-    expected = 1 - np.exp(-(0.04**2) / np.maximum((fit.deviation_px / fit.pose.length_px) ** 2, 1e-8))
+    expected = 1 - np.exp(-(NEAR**2) / np.maximum((fit.deviation_px / fit.pose.length_px) ** 2, 1e-8))
     out = np.where(believed[:, None], points, fit.points_px)
     return _Read(out, np.where(believed, confidence, 0.6 * expected), fit, int((~believed & inside).sum()))
 

@@ -1,0 +1,67 @@
+"""A trained network as an ONNX file, checked against what it was made from."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+from coread.errors import DefinitionError
+from coread.vision.network import Network
+
+
+def export_onnx(network: nn.Module, shape: tuple[int, ...], path: Path, facts: Mapping[str, object]) -> float:
+    """Writes a network and compares the engine's output with torch's.
+
+    Args:
+        network: in its final state.
+        shape: of one input without the batch, which stays free.
+        path: ONNX file.
+        facts: kept in the file's metadata; values that are no text become JSON.
+
+    Returns:
+        The largest difference between the engine and torch over a batch of two, relative to the largest output.
+
+    Raises:
+        DefinitionError: the difference is above 1e-3.
+    """
+    network = network.eval()
+    probe = torch.rand((2, *shape), generator=torch.Generator().manual_seed(0))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (probe,),
+            str(path),
+            input_names=["image"],
+            output_names=["maps"],
+            dynamic_axes={"image": {0: "batch"}, "maps": {0: "batch"}},
+            opset_version=18,
+            dynamo=False,
+        )
+    write_facts(path, facts)
+    with torch.no_grad():
+        wanted = network(probe).numpy()
+    got = Network(path, threads=1).run(probe.numpy())[0]
+    difference = float(np.abs(got - wanted).max() / max(float(np.abs(wanted).max()), 1e-9))
+    if difference > 1e-3:
+        raise DefinitionError(f"{path}: the exported network differs from the trained one by {difference:.1e} of its largest output")
+    return difference
+
+
+def write_facts(path: Path, facts: Mapping[str, object]) -> None:
+    """Adds facts to an ONNX file's metadata; those of the same name are replaced."""
+    model = onnx.load(str(path))
+    kept = {entry.key: entry.value for entry in model.metadata_props}
+    kept |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
+    del model.metadata_props[:]
+    for key, value in sorted(kept.items()):
+        model.metadata_props.add(key=key, value=value)
+    onnx.save(model, str(path))

@@ -1,0 +1,1 @@
+"""Networks, one file each: the file's stem is the network's name in a recipe."""
