@@ -21,6 +21,8 @@ PLACES = {
     "radius": (0.56, 1.24), "ulna": (0.39, 1.22),
 }  # fmt: skip
 
+NOT_ASSESSED = "not assessed: this model does not grade erosion"
+
 
 def draw_hand(rows: int, columns: int, hands: Sequence[tuple[float, float, float, bool]], seed: int = 7) -> npt.NDArray[np.float32]:
     """A picture that has something at every place: (left, top, width in px, mirrored) for each hand."""
@@ -78,7 +80,7 @@ def hand_findings(
         u, v = PLACES[item.site]
         center = (left + (1 - u if side == "right" else u) * width, top + v * width)
         if item.feature == "erosion":
-            found.append(Finding(item.site, side, "erosion", unreadable="not assessed"))
+            found.append(Finding(item.site, side, "erosion", unreadable=NOT_ASSESSED, evidence=Evidence(image, center)))
             continue
         if item.site == "CMC 5":
             found.append(Finding(item.site, side, item.feature, unreadable="the bones overlap", evidence=Evidence(image, center)))
@@ -111,7 +113,7 @@ def hand_findings(
 
 def totals_of(findings: Sequence[Finding]) -> dict[str, Total]:
     """The totals that the scoring system allows, each with an interval of a tenth either way."""
-    scores = system("svdh").score({(f.site, f.side, f.feature): f.grade for f in findings if f.value is None})
+    scores = system("svdh").score({(f.site, f.side, f.feature): f.grade for f in findings if f.feature in system("svdh").features})
     return {
         n: Total(s.value, s.maximum, round(0.8 * s.value), round(1.2 * s.value + 1), 0.9, s.sites_unreadable) for n, s in scores.items()
     }

@@ -79,7 +79,7 @@ def test_the_sheet_says_what_the_reading_says(which: str, request: pytest.Fixtur
         elif finding.grade is not None:
             assert text == f"{finding.grade:g}"
         else:
-            assert text in ("n", "– not assessed")
+            assert text == (f"– {examples.NOT_ASSESSED}" if feature == "erosion" else "n")
     assert {(f.site, f.side, f.feature) for f in reading.findings if f.value is None} <= set(told)
 
 
@@ -193,17 +193,51 @@ def test_a_persons_sheet_without_places_has_no_viewer() -> None:
 
 def test_an_immature_hand_shows_where_and_why() -> None:
     findings = [
-        Finding(i.site, i.side, i.feature, unreadable="growth plates open", evidence=Evidence(0, (100.0 + 5 * n, 200.0 + 9 * n)))
+        Finding(
+            i.site,
+            i.side,
+            i.feature,
+            unreadable=examples.NOT_ASSESSED if i.feature == "erosion" else "growth plates open",
+            evidence=Evidence(0, (100.0 + 5 * n, 200.0 + 9 * n)),
+        )
         for n, i in enumerate(i for i in system("svdh").items if i.region == "hand_left")
     ]
     reading = examples.make_reading(findings, totals={}, warnings=())
     tree = parse(page(reading))
-    assert len(tree.all("a", cls="mark")) == 22
+    assert len(tree.all("a", cls="mark")) == 15
     assert "No total" in tree.one("main").text
     assert [li.text for li in tree.one(cls="reasons").all("li")] == [
-        "growth plates open Erosion: (all 16 sites)",
+        f"{examples.NOT_ASSESSED} Erosion: (all 16 sites)",
         "growth plates open Joint space narrowing: (all 15 sites)",
     ]
+
+
+def test_what_a_cut_hand_lacks_is_said_once_and_leads_nowhere() -> None:
+    findings = []
+    for n, item in enumerate(i for i in system("svdh").items if i.region == "hand_left"):
+        if item.feature == "erosion":
+            findings.append(Finding(item.site, "left", "erosion", unreadable=examples.NOT_ASSESSED, evidence=Evidence(0, (50.0, 9.0 * n))))
+        elif item.site.startswith("PIP"):
+            findings += [
+                Finding(item.site, "left", feature, unreadable="outside the image")
+                for feature in ("joint_space_narrowing", "joint_space_width")
+            ]
+        elif item.site.startswith("CMC"):
+            reason = f"not found with enough certainty (0.{n}, needed 0.50)"
+            findings.append(Finding(item.site, "left", item.feature, unreadable=reason, evidence=Evidence(0, (50.0, 9.0 * n))))
+        else:
+            findings.append(Finding(item.site, "left", item.feature, grade=0.0, evidence=Evidence(0, (80.0, 9.0 * n))))
+    tree = parse(page(examples.make_reading(findings, warnings=())))
+    assert [line.text for line in tree.one(cls="reasons").all("li")] == [
+        "not assessed: this model does not grade erosion Erosion: (all 16 sites)",
+        "outside the image Joint space narrowing: (4 of 15 sites) PIP 2, left; PIP 3, left; PIP 4, left; PIP 5, left",
+        "not found with enough certainty Joint space narrowing: (3 of 15 sites) CMC 3, left; CMC 4, left; CMC 5, left",
+    ]
+    sheet = sheet_of(tree)
+    assert sheet["PIP 2", "left", "joint space narrowing"] == sheet["CMC 3", "left", "joint space narrowing"] == "n"
+    drawn = {joint.attrs["id"] for joint in tree.all("article", cls="joint")}
+    assert len(drawn) == len(tree.all("a", cls="mark")) == 11
+    assert {node.attrs["href"][1:] for node in tree.all("a")} == drawn | {"sheet"}
 
 
 def test_two_images_make_two_films() -> None:

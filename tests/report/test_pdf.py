@@ -68,7 +68,7 @@ def test_the_first_page_holds_image_sheet_totals_and_reasons(pdf: Path, one_hand
     first = pages_of(pdf)[0]
     total = reading.total("hand_left_narrowing")
     assert f"{total.value:g} ({total.low:g}–{total.high:g}, 90 %) of 60; 1 not readable, counted as nothing" in first
-    assert "Erosion: not assessed (all 16 sites)" in first
+    assert "Erosion: not assessed: this model does not grade erosion (all 16 sites)" in first
     assert "Joint space narrowing: the bones overlap (1 of 15 sites)" in first
     assert "CMC 5, left" in first
     assert "No pixel spacing" in first

@@ -105,9 +105,8 @@ def marked_findings(reading: Reading, features: tuple[str, ...]) -> list[Finding
     stands at each place, so that a person still sees what was found.
     """
     placed = [f for f in reading.findings if f.feature in features and f.evidence is not None and f.evidence.center_px is not None]
-    graded = {f.feature for f in reading.findings if f.grade is not None}
-    if graded:
-        return [f for f in placed if f.feature in graded]
+    if any(f.grade is not None for f in reading.findings):
+        return placed
     first: dict[tuple[str, str | None], Finding] = {}
     for finding in placed:
         first.setdefault((finding.site, finding.side), finding)

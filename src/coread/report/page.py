@@ -14,7 +14,7 @@ from coread.report import palette, words
 from coread.report.closeup import Closeup, Plot, Points
 from coread.report.films import Film, Mark
 from coread.report.scene import scene
-from coread.report.view import Graded, Joint, Shown, unassessed
+from coread.report.view import Graded, Joint, Shown
 from coread.study import Study
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def page(reading: Reading, study: Study | None = None) -> str:
         films=[_film(film, boxes, view) for film in made],
         marked=_marked(made, view),
         joints=joints,
+        drawn={joint["key"] for joint in joints},
         columns=[_column(words.feature_words(feature, view.system)) for feature in view.sheet.features],
         sheet_note=_sheet_note(view),
         has_pixels=any(film.picture for film in made),
@@ -92,7 +93,6 @@ def _template() -> Template:
         "interval": words.interval,
         "sentence": words.sentence,
         "spoken": spoken,
-        "unassessed": unassessed,
         "share": lambda total, bound: _percent_of(total, getattr(total, bound)),
         "span": lambda total: round(_percent_of(total, total.high) - _percent_of(total, total.low), 2),
         "percent": words.percent,

@@ -12,7 +12,7 @@ from coread.report.films import REFERENCE_WIDTH, Film
 from coread.report.palette import step_of
 from coread.report.paper import ACCENT, BOTTOM, DISTAL, FAINT, INSIDE, LINE, MARGIN, PROXIMAL, SOFT, Paper
 from coread.report.scene import scene
-from coread.report.view import Cell, Graded, Joint, Shown, unassessed
+from coread.report.view import Cell, Graded, Joint, Shown
 from coread.study import Study
 
 FILM_HEIGHT = 140.0
@@ -224,7 +224,7 @@ def _cell(paper: Paper, cell: Cell, x: float, width: float) -> None:
         paper.box(x + 0.2, paper.y + 0.1, width - 0.4, 4.7, FAINT)
     elif cell.graded is None:
         return
-    elif unassessed(cell.graded):
+    elif not cell.graded.assessed:
         paper.text(x, paper.y + 3.4, "-", 8.5, colour=SOFT, width=width, align="center")
     else:
         box = cell.graded

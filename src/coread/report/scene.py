@@ -31,6 +31,10 @@ class Scene:
     boxes: Mapping[int, Graded]
 
 
+def _is_measured(joint: Joint) -> bool:
+    return any(finding.value is not None for _, finding in joint.measured)
+
+
 _last: list[tuple[Reading, Study | None, Scene]] = []
 
 
@@ -49,7 +53,7 @@ def scene(reading: Reading, study: Study | None) -> Scene:
         view=view,
         films=films(reading, pixels, {feature: view.highest[feature] for feature in view.features if feature in view.highest}),
         joints=tuple(
-            (joint, boxes, closeup(joint, pixels)) for joint in view.joints if (boxes := drawn_boxes(joint, view)) or joint.measured
+            (joint, boxes, closeup(joint, pixels)) for joint in view.joints if (boxes := drawn_boxes(joint, view)) or _is_measured(joint)
         ),
         boxes={id(box.finding): box for joint in view.joints for box in joint.graded},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -11,6 +12,8 @@ from coread.report.palette import step_of
 from coread.report.words import doubt_of, feature_words, key_of, place_words, region_words, sentence, total_words
 from coread.scoring import Item, ScoringSystem
 from coread.study import Study
+
+NOT_ASSESSED = "not assessed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,11 @@ class Graded:
     step: int | None
     doubt: str
     share: float | None
+
+    @property
+    def assessed(self) -> bool:
+        """False where the reader does not grade this feature at all."""
+        return not (self.finding.unreadable or "").startswith(NOT_ASSESSED)
 
     @property
     def glyph(self) -> str:
@@ -170,9 +178,10 @@ def _joints(reading: Reading, system: ScoringSystem, boxes: Sequence[Graded]) ->
 
 
 def _features(reading: Reading, system: ScoringSystem) -> tuple[str, ...]:
-    """The features that a report draws at each joint: those of which anything was graded, or all where nothing was."""
+    """The features that a report draws at each joint: those of which anything was graded; where nothing was, those assessed."""
     graded = {f.feature for f in reading.findings if f.grade is not None}
-    return tuple(feature for feature in system.features if feature in graded) or tuple(system.features)
+    tried = graded or {f.feature for f in reading.findings if f.unreadable and not f.unreadable.startswith(NOT_ASSESSED)}
+    return tuple(feature for feature in system.features if feature in tried)
 
 
 def _sheet(reading: Reading, system: ScoringSystem, boxes: Sequence[Graded]) -> Sheet:
@@ -264,22 +273,34 @@ def _missing(reading: Reading, system: ScoringSystem) -> tuple[str, ...]:
 
 
 def _unreadable(reading: Reading, system: ScoringSystem) -> tuple[tuple[str, str, tuple[str, ...], str], ...]:
-    """(feature, reason, places, summary) of what could not be read; a feature that fails everywhere for one reason is one line."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    """(feature, reason, places, summary) of what could not be read; a feature that fails everywhere for one reason is one line.
+
+    Reasons that differ only by a number in brackets are one reason, and a measurement that fails with its grade is not
+    said again.
+    """
+    why = {(f.site, f.side, _bare(f.unreadable)) for f in reading.findings if f.unreadable and f.feature in system.features}
+    groups: dict[tuple[str, str], list[Finding]] = {}
     count: dict[str, int] = {}
     for finding in reading.findings:
         count[finding.feature] = count.get(finding.feature, 0) + 1
-        if finding.unreadable is not None:
-            groups.setdefault((finding.feature, finding.unreadable), []).append(place_words(finding.site, finding.side))
-    return tuple(
-        (
-            feature_words(feature, system),
-            reason,
-            () if len(places) == count[feature] else tuple(places),
-            f"all {len(places)} sites" if len(places) == count[feature] else f"{len(places)} of {count[feature]} sites",
-        )
-        for (feature, reason), places in groups.items()
-    )
+        if finding.unreadable is None or (
+            finding.feature not in system.features and (finding.site, finding.side, _bare(finding.unreadable)) in why
+        ):
+            continue
+        groups.setdefault((finding.feature, _bare(finding.unreadable)), []).append(finding)
+    lines = []
+    for (feature, reason), found in groups.items():
+        every = len(found) == count[feature]
+        reasons = {f.unreadable for f in found}
+        places = () if every else tuple(place_words(f.site, f.side) for f in found)
+        summary = f"all {len(found)} sites" if every else f"{len(found)} of {count[feature]} sites"
+        lines.append((feature_words(feature, system), str(reasons.pop()) if len(reasons) == 1 else reason, places, summary))
+    return tuple(lines)
+
+
+def _bare(reason: str) -> str:
+    """A reason without the numbers that it gives in brackets."""
+    return re.sub(r"\s*\([^()]*\d[^()]*\)", "", reason)
 
 
 def _facts(reading: Reading, study: Study | None) -> tuple[tuple[str, str], ...]:
@@ -327,11 +348,6 @@ def _provenance(reading: Reading, system: ScoringSystem) -> tuple[tuple[str, str
     return tuple((name, text) for name, text in lines if text)
 
 
-def unassessed(box: Graded) -> bool:
-    """Whether a box is unreadable without a place: there is nothing to look at."""
-    return box.finding.grade is None and box.finding.evidence is None
-
-
 def drawn_boxes(joint: Joint, view: Shown) -> tuple[Graded, ...]:
-    """The boxes of a joint that a close view shows: those of features that were assessed."""
-    return tuple(box for box in joint.graded if box.finding.feature in view.features and not unassessed(box))
+    """The boxes of a joint that a close view shows: graded, or unreadable with a place to look at."""
+    return tuple(box for box in joint.graded if box.finding.feature in view.features and (box.step is not None or box.finding.evidence))
