@@ -29,13 +29,13 @@ CARPAL = {
     "capitate-scaphoid-lunate": 1.45,
     "radiocarpal": 0.9,
 }
-# Where a gap that does not show may just be hidden by bones that overlap.
-HIDDEN = ("CMC 4", "CMC 5", "scaphotrapeziotrapezoid")
 
 # Band along the gap: half height in bone widths, samples across the gap and along the joint, smoothing across in samples.
-_BAND, _ACROSS_GAP, _ALONG, _FINE = 0.17, 109, 49, 3.0
+_BAND, _ACROSS_GAP, _ALONG, _FINE = 0.20, 129, 49, 3.0
+# Widest gap that is looked for, and the usual one, in bone widths.
+_FARTHEST, _USUAL = 0.24, 0.09
 # Share of the bone's width over which a space is measured: beyond it the bone ends turn away from each other.
-_CENTRAL, _CENTRAL_CARPAL = 0.70, 0.85
+_CENTRAL, _CENTRAL_CARPAL = 0.68, 0.85
 # The minimum is taken over a tenth of the joint: a single profile is mostly noise.
 _MINIMUM_OVER = 5
 # Blur of an image (Gaussian sigma, px) is estimated on gaps wider than _WIDE bone widths; without one a pixel and .13 mm are taken.
@@ -45,7 +45,7 @@ _WIDE, _BLUR_PX, _BLUR_PX_USUAL = 0.05, (0.3, 3.0), (0.35, 0.008)
 _RIM, _RIM_CARPAL = 0.0125, 0.0075
 # Below this share of a bone's brightness over soft tissue there is no gap: shafts without any reach .17 at most (n = 56),
 # open joints less in 2 of 100 (n = 126).
-_NO_GAP, _NO_GAP_CARPAL = 0.14, 0.08
+_NO_GAP, _NO_GAP_CARPAL = 0.14, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,21 +182,35 @@ class _Edges:
 
 
 def _edges(band: Array, n: Array) -> _Edges:
-    """The two bone ends: where a band (joints, positions, heights) falls and rises most steeply on both sides of its middle."""
-    joints = len(band)
+    """The two bone ends: where a band (joints, positions, heights) falls and rises most steeply on both sides of its middle.
+
+    The proximal end, a convex head, has one clear outline. The distal one, a shallow cup, shows its floor as a dense line and its lips
+    as fainter ones nearer to the head: the floor is the one that runs at an even distance from the head.
+    """
     fine, coarse = slope(band, _FINE, axis=2), slope(band, 2 * _FINE, axis=2)
     scale = np.percentile(np.abs(fine), 97, axis=(1, 2))[:, None, None] + 1e-6
-    clear = np.concatenate([-fine / scale, fine / scale])
-    wanted = np.minimum(clear, 1.5) - 0.5 * (n / 0.09) ** 2
-    wanted[:joints, :, n > 0.03] = -5
-    wanted[joints:, :, n < -0.03] = -5
-    path = best_path(wanted, 2, 0.03)
-    rows = refine_peak(clear, path)
-    raw = np.interp(rows, np.arange(n.size), n)
-    edge = smooth_curve(raw, np.clip(take(clear, rows), 0, 1), 20.0)
-    off = np.median(np.abs(raw - edge), axis=1)
-    steep = take(np.concatenate([-fine, fine]), rows), take(np.concatenate([-coarse, coarse]), rows)
-    return _Edges(edge[:joints], edge[joints:], np.maximum(off[:joints], off[joints:]), steep)
+    wanted = np.minimum(-fine / scale, 1.5) - 0.5 * (n / 0.09) ** 2
+    wanted[:, :, n > 0.03] = -5
+    low, low_rough, low_rows = _smooth_path(-fine, wanted, scale, 2, 0.03)
+    step = n[1] - n[0]
+    low_at = np.interp(low, np.arange(n.size), n)
+    away = np.arange(-8, round(_FARTHEST / step))
+    rows = np.clip(low[:, :, None] + away, 0, n.size - 1)
+    rise = np.stack([take(fine, rows[:, :, k]) for k in range(away.size)], axis=2)
+    far = away * step
+    wanted = np.minimum(rise / scale, 1.5) - 0.35 * ((far - _USUAL) / 0.09) ** 2
+    gap, high_rough, gap_rows = _smooth_path(rise, wanted, scale, 2, 0.12)
+    high_at = low_at + np.interp(gap, np.arange(away.size), far)
+    high_rows = np.clip(low + np.interp(gap_rows, np.arange(away.size), away), 0, n.size - 1)
+    steep = [np.abs(np.concatenate([take(g, low_rows), take(g, high_rows)])) for g in (fine, coarse)]
+    return _Edges(low_at, high_at, step * np.maximum(low_rough, high_rough), (steep[0], steep[1]))
+
+
+def _smooth_path(rise: Array, wanted: Array, scale: Array, reach: int, penalty: float) -> tuple[Array, Array, Array]:
+    """Smooth rows of the best path, how far single columns stray from it (rows), and the rows before smoothing."""
+    rows = refine_peak(rise, best_path(wanted, reach, penalty))
+    smooth = smooth_curve(rows, np.clip(take(rise / scale, rows), 0, 1), 20.0)
+    return smooth, np.median(np.abs(rows - smooth), axis=1), rows
 
 
 def _depth(band: Array, n: Array, low: Array, high: Array) -> Array:
@@ -252,9 +266,9 @@ def _judged(space: Space, size: tuple[int, int], carpal: bool, sided: float) -> 
         return _without(space, "outside the image")
     if space.contrast >= (_NO_GAP_CARPAL if carpal else _NO_GAP):
         return space
-    if space.name in HIDDEN:
-        return _without(space, "no gap can be told from the bones that overlap here")
-    if not carpal and sided < 0.35:
+    if carpal:
+        return _without(space, "no gap can be told from bones that overlap here, or have grown together")
+    if sided < 0.35:
         return _without(space, "neither a gap nor the sides of the bones can be seen")
     return replace(space, mean_px=0.0, minimum_px=0.0, widths_px=np.zeros_like(space.widths_px))
 
