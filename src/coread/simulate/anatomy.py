@@ -103,7 +103,7 @@ def _ray(record: HandRecord, skeleton: Skeleton, ray: int, bones: dict[str, Bone
             half = max(EXTENT - 0.5 * abs(offset), 0.12) * width
             place = Joint(joint, (previous.name,), (name,), point + 0.5 * offset * width * across, mean_axis, half)
             placed = _place(bone, point + mean_axis * 2.0 + across * offset * width, axis)
-            gap = measure(place, {previous.name: previous, name: placed})
+            gap = measure(place, {previous.name: previous, name: placed}, shortest=False)
             target = _target(record, joint)
             shift = _shift(gap.widths, target)
             bone = placed.moved(mean_axis * shift)
@@ -193,7 +193,7 @@ def build(record: HandRecord) -> Anatomy:
         moving = {"radiocarpal": proximal, "capitate-scaphoid-lunate": proximal}.get(name, distal)
         for bone in moving:
             bones[bone] = fit(joint, bones, bone, _target(record, name))
-        gap = measure(joint, bones)
+        gap = measure(joint, bones, shortest=False)
         joints[name] = replace(joint, centre=(gap.proximal.mean(axis=0) + gap.distal.mean(axis=0)) / 2)
         if record.narrowing.get(name, 1.0) <= 0:
             _fuse(bones, joint)

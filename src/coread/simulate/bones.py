@@ -1,7 +1,7 @@
 """The bones of a hand as outlines with fields of depth, cortical thickness and filling.
 
-Widths of adult phalanges and metacarpals follow Aydinlioglu et al. (phalanges) and metacarpal radiogrammetry tables in
-size; they are typical values, varied by the caller.
+Widths and depths of adult metacarpals and phalanges are typical values chosen to look right beside radiographs of
+grown hands, not a published table; the caller varies them.
 """
 
 from __future__ import annotations

@@ -50,7 +50,8 @@ JOINT_MM: dict[str, float] = {
     "capitate-scaphoid-lunate": 1.4,
     "radiocarpal": 1.9,
 }
-"""Typical joint space widths of healthy adults on radiographs (MCP 2-5 near 1.7 mm: Pfeil et al., J Clin Densitom 2007)."""
+"""Typical joint space widths of healthy adults; order and size as on radiographs (MCP wider than PIP, PIP wider than DIP; Pfeil et al.,
+Acad Radiol 2007;14:594 for PIP), not the values of one table."""
 
 
 @dataclass(frozen=True, slots=True)
