@@ -50,7 +50,7 @@ def evidence_at(center: tuple[float, float], width: float, image: int, expected:
     s = np.linspace(-half, half, 41)
     gap = expected * share * (1 - 0.25 * (s / half) ** 2) + 0.3 * np.sin(s / 3)
     arc = 0.18 * s**2 / half
-    unit = mm or 1.0
+    unit = mm or 100 / (0.09 * width)  # as the reader has it: mm, or per cent of the bone's width
     return Evidence(
         image=image,
         center_px=center,
@@ -103,10 +103,10 @@ def hand_findings(
             )
         )
         mean = float(np.mean(evidence.profile["width"]))
-        unit, factor = ("mm", 1.0) if mm else ("%", 100 / (0.09 * width))
-        spread = Interval(mean * factor, mean * factor * 0.9, mean * factor * 1.1, 0.9)
-        found.append(Finding(item.site, side, "joint_space_width", value=mean * factor, unit=unit, interval=spread, evidence=evidence))
-        found.append(Finding(item.site, side, "minimum_joint_space_width", value=mean * factor * 0.7, unit=unit, evidence=evidence))
+        unit = "mm" if mm else "%"
+        spread = Interval(mean, mean * 0.9, mean * 1.1, 0.9)
+        found.append(Finding(item.site, side, "joint_space_width", value=mean, unit=unit, interval=spread, evidence=evidence))
+        found.append(Finding(item.site, side, "minimum_joint_space_width", value=mean * 0.7, unit=unit, evidence=evidence))
         found.append(Finding(item.site, side, "subluxation", value=float(rng.uniform(0, 12)), unit="%"))
     return found
 

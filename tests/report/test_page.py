@@ -137,7 +137,12 @@ def test_a_joint_tells_its_grade_with_definition_and_doubt(one_hand: tuple[Readi
     bars = [float(rect.attrs["width"]) for rect in joint.one("table", cls="chances").all("rect", cls="share")]
     assert bars == pytest.approx([100 * p for p in finding.probabilities], abs=0.06)
     assert len(joint.one("figure", cls="plot").all("polyline", cls="width")) == 1
-    assert "expected" in joint.one("figure", cls="plot").one("svg").attrs["aria-label"]
+    assert finding.evidence is not None
+    width, expected = (np.array(finding.evidence.profile[name]) for name in ("width", "expected_width"))
+    said = (
+        f"mean {width.mean():.2g} % of bone width, narrowest {width.min():.2g} % of bone width, expected {expected[0]:.2g} % of bone width."
+    )
+    assert joint.one("figure", cls="plot").one("svg").attrs["aria-label"] == f"Width along the joint: {said}"
     assert "van der Heijde" in tree.one("section", cls="origin").text
 
 

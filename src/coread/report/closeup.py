@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coread.reading import Evidence, Finding
+from coread.reading import Evidence
 from coread.report.picture import Bytes, Picture, crop, square_around
 from coread.report.view import Joint
 
 Points = tuple[tuple[float, float], ...]
+WIDTH = "joint_space_width"
 PLOT_WIDTH, PLOT_HEIGHT = 320.0, 150.0
 PLOT_LEFT, PLOT_RIGHT, PLOT_TOP, PLOT_BOTTOM = 38.0, 8.0, 10.0, 32.0
 
@@ -51,8 +52,11 @@ class Closeup:
     plot: Plot | None
 
 
-def closeup(joint: Joint, pixels: Sequence[Bytes]) -> Closeup:
-    """What there is to see of a joint, from the evidence of its findings."""
+def closeup(joint: Joint, pixels: Sequence[Bytes], unit: str = "px") -> Closeup:
+    """What there is to see of a joint, from the evidence of its findings.
+
+    A profile is in the unit of the joint's own ``joint_space_width``; ``unit`` is taken where it has none.
+    """
     findings = [*(box.finding for box in joint.graded), *(finding for _, finding in joint.measured)]
     placed = [f.evidence for f in findings if f.evidence is not None]
     measured = next((f for f in findings if f.evidence is not None and len(f.evidence.profile.get("width", ())) >= 2), None)
@@ -69,7 +73,12 @@ def closeup(joint: Joint, pixels: Sequence[Bytes]) -> Closeup:
         least = max(rows, columns) / 14
         spread = square_around(points or ([center] if center else []), 0.25 if points else 0.0, least, (rows, columns))
         picture = crop(pixels[image], spread) if spread else None
-    return Closeup(picture, outline, proximal, distal, center, _plot(measured) if measured else None)
+    return Closeup(picture, outline, proximal, distal, center, _plot(best, unit_of(joint) or unit) if best else None)
+
+
+def unit_of(joint: Joint) -> str | None:
+    """Unit of the joint's width, where it was measured."""
+    return next((finding.unit for _, finding in joint.measured if finding.feature == WIDTH and finding.unit), None)
 
 
 def _box_corners(evidence: Sequence[Evidence]) -> Points:
@@ -88,10 +97,9 @@ def _edge(evidence: Evidence | None, name: str) -> Points:
     return tuple((float(x), float(y)) for x, y in zip(columns, rows, strict=False) if math.isfinite(x) and math.isfinite(y))
 
 
-def _plot(finding: Finding) -> Plot | None:
-    """The plot of a finding's profile; None where fewer than two points of it were measured."""
-    assert finding.evidence is not None
-    profile = finding.evidence.profile
+def _plot(evidence: Evidence, unit: str) -> Plot | None:
+    """The plot of a profile; None where fewer than two points of it were measured."""
+    profile = evidence.profile
     width = np.asarray(profile["width"], dtype=float)
     position = np.asarray(profile.get("position", ()), dtype=float)
     if position.shape != width.shape:
@@ -102,7 +110,7 @@ def _plot(finding: Finding) -> Plot | None:
     expected = np.asarray(profile.get("expected_width", ()), dtype=float)
     expected = np.full(len(width), expected[0]) if expected.size == 1 else expected
     expected = expected if expected.shape == width.shape else np.empty(0)
-    unit = "mm" if finding.unit == "mm" else "px"
+    unit = "% of bone width" if unit == "%" else unit
     low, high = float(position[good].min()), float(position[good].max())
     top = float(max(width[good].max(), np.nanmax(expected) if np.isfinite(expected).any() else 0.0)) * 1.12 or 1.0
     across = (PLOT_WIDTH - PLOT_LEFT - PLOT_RIGHT) / ((high - low) or 1.0)

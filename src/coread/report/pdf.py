@@ -341,13 +341,8 @@ def _plot(paper: Paper, plot: Plot, x: float, y: float, width: float) -> None:
     for run in plot.width:
         paper.curve([(x + a * unit, y + b * unit) for a, b in run], ACCENT, 0.3)
     paper.curve([(x + a * unit, y + b * unit) for a, b in plot.expected], SOFT, 0.2, (0.9, 0.7))
-    paper.text(
-        x,
-        y + PLOT_HEIGHT * unit - 0.2,
-        f"width along the joint, {plot.unit} (dashed: expected)"[: 60 if plot.expected else 26],
-        4.5,
-        colour=SOFT,
-    )
+    label = f"width, {plot.unit}" + (" (dashed: expected)" if plot.expected else "")
+    paper.text(x, y + PLOT_HEIGHT * unit - 0.2, paper.clipped(label, width, 4.5), 4.5, colour=SOFT)
 
 
 def _origin(paper: Paper, view: Shown) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from coread.reading import Reading
-from coread.report.closeup import Closeup, closeup
+from coread.report.closeup import Closeup, closeup, unit_of
 from coread.report.films import Film, films
 from coread.report.picture import flat
 from coread.report.view import Graded, Joint, Shown, drawn_boxes, shown
@@ -49,11 +49,14 @@ def scene(reading: Reading, study: Study | None) -> Scene:
             return made
     view = shown(reading, system(reading.system), study)
     pixels = [flat(image) for image in study.images] if study else []
+    unit = next((unit for joint in view.joints if (unit := unit_of(joint))), "px")
     made = Scene(
         view=view,
         films=films(reading, pixels, {feature: view.highest[feature] for feature in view.features if feature in view.highest}),
         joints=tuple(
-            (joint, boxes, closeup(joint, pixels)) for joint in view.joints if (boxes := drawn_boxes(joint, view)) or _is_measured(joint)
+            (joint, boxes, closeup(joint, pixels, unit))
+            for joint in view.joints
+            if (boxes := drawn_boxes(joint, view)) or _is_measured(joint)
         ),
         boxes={id(box.finding): box for joint in view.joints for box in joint.graded},
     )
