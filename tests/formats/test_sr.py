@@ -529,7 +529,7 @@ def test_a_report_of_another_program_is_refused(tmp_path: Path) -> None:
     observer = hd.sr.ObserverContext(codes.DCM.Device, hd.sr.DeviceObserverIdentifyingAttributes(uid="2.25.9"))
     report = hd.sr.MeasurementReport(hd.sr.ObservationContext(observer), codes.SCT.ImagingProcedure, [group])
     hd.sr.ComprehensiveSR([source], report, "2.25.10", 1, "2.25.11", 1, "knees").save_as(tmp_path / "foreign.dcm", enforce_file_format=True)
-    with pytest.raises(InputError, match="is no Coread reading, .*: it has no CODE 'Measurement Method'"):
+    with pytest.raises(InputError, match=r"is no Coread reading, .*: it has no CODE 'Measurement Method'"):
         read_sr(tmp_path / "foreign.dcm")
 
 
@@ -539,7 +539,7 @@ def test_a_damaged_file_is_a_reading_or_refused_never_a_defect(tmp_path: Path) -
     content = (tmp_path / "sr.dcm").read_bytes()
     draw = np.random.default_rng(3)
     refusals = []
-    for _ in range(120):
+    for _ in range(60):
         damaged = bytearray(content)
         for place in draw.integers(132, len(content), draw.integers(1, 8)):
             damaged[place] = draw.integers(256)
@@ -548,7 +548,7 @@ def test_a_damaged_file_is_a_reading_or_refused_never_a_defect(tmp_path: Path) -
             assert isinstance(read_sr(tmp_path / "damaged.dcm"), Reading)
         except InputError as error:
             refusals.append(str(error))
-    assert 20 < len(refusals) < 120
+    assert 10 < len(refusals) < 60
     assert not any("\n" in refusal for refusal in refusals)
 
 
