@@ -1,6 +1,6 @@
 """A Reading as a DICOM Comprehensive SR after TID 1500, and back; ``docs/reference/sr.md`` has the table of what goes where.
 
-The content tree is encoded by ``sr_items``: highdicom's templates take 2.5 s for a hundred findings, this some 10 ms. highdicom is a judge
+The content tree is encoded by ``sr_items``: highdicom's templates take 2.5 s for a hundred findings, this some 30 ms. highdicom is a judge
 in the tests instead, like dcmtk, dicom3tools and Orthanc.
 """
 
