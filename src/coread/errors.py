@@ -4,6 +4,9 @@ Each message is one sentence that names the file or field, what was expected, wh
 The command line prints the message alone and exits with 1; a traceback means a defect of ours.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class CoreadError(Exception):
     """Root of every error that Coread raises on purpose; the command line catches this one."""
@@ -23,3 +26,11 @@ class DefinitionError(CoreadError):
 
 class MissingDependencyError(CoreadError):
     """An optional package or program that the request needs and that is not installed."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the near names, or all of them."""
+    names = list(known)
+    folded = {other.casefold(): other for other in names}
+    near = [folded[n] for n in difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.6)]
+    return f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(names) or 'none'}"

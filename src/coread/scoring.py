@@ -7,20 +7,20 @@ declared maximum is not what its items reach, all are a ``DefinitionError`` that
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import get_args
 
-from coread.errors import DefinitionError, InputError
-from coread.scoring_items import Code, Feature, Item, ItemKey, Measurement, Scale, Site, nearest, spoken_grades
+from coread.errors import InputError, nearest
+from coread.scoring_items import Code, Feature, Item, ItemKey, Measurement, Scale, Site, spoken_grades
 from coread.scoring_system import Combine, Example, Gather, Grades, Score, ScoringSystem, TotalRule
+from coread.toml_table import TomlTable
 
 __all__ = [
     "Code", "Example", "Feature", "Grades", "Item", "ItemKey", "Measurement", "Scale", "Score", "ScoringSystem", "Site", "TotalRule",
-    "load_system", "nearest", "spoken_grades", "system", "systems",
+    "load_system", "spoken_grades", "system", "systems",
 ]  # fmt: skip
 
 FOLDER = Path(__file__).parent / "systems"
@@ -54,8 +54,8 @@ def load_system(path: Path) -> ScoringSystem:
     Raises:
         DefinitionError: the file is not TOML, or contradicts itself; the message names file and key.
     """
-    table = _Table(path.name, "", _parse(path))
-    shared = _Table(SITES_FILE, "", _parse(FOLDER / SITES_FILE))
+    table = _Table.read(path)
+    shared = _Table.read(FOLDER / SITES_FILE)
     codes = {name: shared.code(name) for name in shared.names}
     own = table.table("sites", {})
     codes |= {name: own.code(name) for name in own.names}
@@ -89,67 +89,8 @@ def load_system(path: Path) -> ScoringSystem:
     return built
 
 
-class _Table:
-    """A TOML table whose every key must be asked for; its errors name file and key."""
-
-    def __init__(self, file: str, key: str, content: Mapping[str, Any]) -> None:
-        self.file, self.key, self.content = file, key, content
-        self.asked: set[str] = set()
-
-    def error(self, key: str, wrong: str) -> DefinitionError:
-        where = ".".join(part for part in (self.key, key) if part)
-        return DefinitionError(f"{self.file}: {where}: {wrong}")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self.content)
-
-    def done(self) -> None:
-        for key in self.content:
-            if key not in self.asked:
-                raise self.error(key, f"unknown key{nearest(key, sorted(self.asked))}")
-
-    def _get(self, key: str, kind: type | tuple[type, ...], expected: str, default: Any = None) -> Any:
-        self.asked.add(key)
-        if key not in self.content:
-            if default is None:
-                raise self.error(key, f"missing, expected {expected}")
-            return default
-        value = self.content[key]
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise self.error(key, f"expected {expected}, got {value!r}")
-        return value
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value: str = self._get(key, str, "text", default)
-        if default is None and not value.strip():
-            raise self.error(key, "expected text, got an empty one")
-        return value
-
-    def number(self, key: str, default: float | None = None) -> float:
-        value = float(self._get(key, (int, float), "a number", default))
-        if not math.isfinite(value):
-            raise self.error(key, f"expected a finite number, got {value}")
-        return value
-
-    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
-        values = self._get(key, (list, tuple), "a list of texts", default)
-        if not all(isinstance(value, str) for value in values) or (default is None and not values):
-            raise self.error(key, f"expected a list of texts, got {values!r}")
-        return tuple(values)
-
-    def table(self, key: str, default: Mapping[str, Any] | None = None) -> _Table:
-        return _Table(self.file, f"{self.key}.{key}".lstrip("."), self._get(key, dict, "a table", default))
-
-    def parts(self, key: str, required: bool = True) -> list[tuple[str, _Table]]:
-        table = self.table(key, None if required else {})
-        return [(name, table.table(name)) for name in table.names]
-
-    def list_of_tables(self, key: str) -> list[_Table]:
-        values = self._get(key, list, "a list of tables")
-        if not values or not all(isinstance(value, dict) for value in values):
-            raise self.error(key, f"expected one or more tables [[{key}]]")
-        return [_Table(self.file, f"{key}[{number}]", value) for number, value in enumerate(values)]
+class _Table(TomlTable):
+    """A TOML table of a scoring system, which holds codes as well."""
 
     def code(self, key: str) -> Code:
         values = self.texts(key)
@@ -160,15 +101,6 @@ class _Table:
             if len(part) > longest:
                 raise self.error(key, f"{part!r} is longer than the {longest} characters that DICOM allows there")
         return Code(scheme, value, meaning)
-
-
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DefinitionError(f"{path.name}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DefinitionError(f"{path.name}: is not valid TOML: {error}") from error
 
 
 def _feature(key: str, part: _Table) -> Feature:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coread.errors import InputError
@@ -141,14 +140,6 @@ class Item:
         if grade not in self.grades:
             raise InputError(f"{self.label}: {grade:g} is no grade here, expected {spoken_grades(self.grades)}")
         return self.grades.index(grade)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the near names, or all of them."""
-    names = list(known)
-    folded = {other.casefold(): other for other in names}
-    near = [folded[n] for n in difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.6)]
-    return f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(names)}"
 
 
 def spoken_grades(grades: Sequence[float]) -> str:

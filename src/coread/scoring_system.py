@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from coread.errors import InputError
-from coread.scoring_items import Code, Feature, Item, ItemKey, Measurement, Site, nearest, spoken_grades
+from coread.errors import InputError, nearest
+from coread.scoring_items import Code, Feature, Item, ItemKey, Measurement, Site, spoken_grades
 
 Combine = Literal["sum", "max", "weighted"]
 Gather = Literal["sum", "mean", "max", "count"]

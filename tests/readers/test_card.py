@@ -65,10 +65,12 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
     ("old", "new", "key"),
     [
         ('version = "1"', "version = 1", "version"),
-        ('name = "X"\n', "", "name is missing"),
+        ('name = "X"\n', "", "name: missing"),
         ('kind = "simulated"', 'kind = "measured"', r"figures\[0\].kind"),
         ("threshold = 0.5", 'threshold = "0.5"', "parameters.threshold"),
-        ("low = 0.5\n", "", r"figures\[0\].low"),
+        ("low = 0.5\n", "", r"figures\[0\].high"),
+        ("unit = ", "units = ", r"figures\[0\].unit: missing"),
+        ("n = 3", "n = 3\nhidden = 1", r"figures\[0\].hidden: unknown key"),
         ('licence = "Apache-2.0"', "", "weights.net.licence"),
         ('training = ["made up"]', 'training = "made up"', "training"),
     ],
@@ -85,7 +87,7 @@ def test_no_such_card(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such card"):
         card(tmp_path / "absent.toml")
     (tmp_path / "bad.toml").write_text("= 1")
-    with pytest.raises(DefinitionError, match="not a TOML file"):
+    with pytest.raises(DefinitionError, match="is not valid TOML"):
         card(tmp_path / "bad.toml")
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from coread.errors import DefinitionError, InputError
+from coread.toml_table import TomlTable
 
 KINDS = ("real", "simulated")
 
@@ -99,99 +98,53 @@ def card(name: str | Path) -> Card:
         path = Path(str(files("coread").joinpath("models", f"{name}.toml")))
     if not path.is_file():
         raise InputError(f"{path}: no such card; give the path of a card's .toml file, or one of {', '.join(cards())}")
-    raw = path.read_bytes()
-    try:
-        table = tomllib.loads(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DefinitionError(f"{path}: not a TOML file: {error}") from None
-    read = _Table(table, str(path), "")
-    weights = {}
-    for role in read.table("weights").keys_:
-        entry = read.table("weights").table(role)
-        weights[role] = Weights(
-            role, path.parent / entry.text("file"), entry.text("sha256"), entry.text("licence"), entry.text("trained_on")
-        )
-    figures = tuple(_figure(entry) for entry in read.tables("figures"))
-    parameters = read.table("parameters")
-    return Card(
-        id=read.text("id"),
-        version=read.text("version"),
-        name=read.text("name"),
-        reader=read.text("reader"),
-        system=read.text("system"),
-        assesses=read.texts("assesses"),
+    table = TomlTable.read(path)
+    weights = {role: _weights(role, part, path.parent) for role, part in table.parts("weights")}
+    parameters = table.table("parameters")
+    read = Card(
+        id=table.text("id"),
+        version=table.text("version"),
+        name=table.text("name"),
+        reader=table.text("reader"),
+        system=table.text("system"),
+        assesses=table.texts("assesses"),
         weights=weights,
-        parameters={key: parameters.number(key) for key in parameters.keys_},
-        figures=figures,
-        training=read.texts("training"),
-        not_tested=read.texts("not_tested"),
+        parameters={key: parameters.number(key) for key in parameters.names},
+        figures=tuple(_figure(part) for part in table.list_of_tables("figures")),
+        training=table.texts("training"),
+        not_tested=table.texts("not_tested"),
         path=path,
-        sha256=hashlib.sha256(raw).hexdigest(),
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
+    table.done()
+    return read
 
 
-def _figure(entry: _Table) -> Figure:
-    kind = entry.text("kind")
+def _weights(role: str, part: TomlTable, folder: Path) -> Weights:
+    weights = Weights(role, folder / part.text("file"), part.text("sha256"), part.text("licence"), part.text("trained_on"))
+    part.done()
+    return weights
+
+
+def _figure(part: TomlTable) -> Figure:
+    kind = part.text("kind")
     if kind not in KINDS:
-        raise entry.wrong("kind", f"one of {', '.join(KINDS)}", kind)
-    bounds = [entry.number(key) if key in entry.keys_ else None for key in ("low", "high", "level")]
-    if any(b is None for b in bounds) and any(b is not None for b in bounds):
-        raise entry.wrong("low", "low, high and level together or none of them", bounds)
-    return Figure(
-        name=entry.text("name"),
-        value=entry.number("value"),
-        unit=entry.text("unit"),
-        n=int(entry.number("n")),
-        of=entry.text("of"),
+        raise part.error("kind", f"expected one of {', '.join(KINDS)}, got {kind!r}")
+    given = [key for key in ("low", "high", "level") if key in part.names]
+    if given and len(given) < 3:
+        raise part.error(given[0], f"expected low, high and level together or none of them, got {', '.join(given)}")
+    low, high, level = (part.number(key) if given else None for key in ("low", "high", "level"))
+    figure = Figure(
+        name=part.text("name"),
+        value=part.number("value"),
+        unit=part.text("unit"),
+        n=int(part.number("n")),
+        of=part.text("of"),
         kind=kind,
-        command=entry.text("command"),
-        low=bounds[0],
-        high=bounds[1],
-        level=bounds[2],
+        command=part.text("command"),
+        low=low,
+        high=high,
+        level=level,
     )
-
-
-class _Table:
-    """Typed access to a TOML table; each refusal names file and key."""
-
-    def __init__(self, values: Mapping[str, Any], path: str, prefix: str) -> None:
-        self.values, self.path, self.prefix = values, path, prefix
-        self.keys_ = tuple(values)
-
-    def wrong(self, key: str, wanted: str, came: object) -> DefinitionError:
-        return DefinitionError(f"{self.path}: {self.prefix}{key}: expected {wanted}, got {came!r}")
-
-    def _get(self, key: str, wanted: str) -> Any:
-        if key not in self.values:
-            raise DefinitionError(f"{self.path}: {self.prefix}{key} is missing: expected {wanted}")
-        return self.values[key]
-
-    def text(self, key: str) -> str:
-        value = self._get(key, "a text")
-        if not isinstance(value, str) or not value:
-            raise self.wrong(key, "a text", value)
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self._get(key, "a list of texts")
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise self.wrong(key, "a list of texts", value)
-        return tuple(value)
-
-    def number(self, key: str) -> float:
-        value = self._get(key, "a number")
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise self.wrong(key, "a number", value)
-        return float(value)
-
-    def table(self, key: str) -> _Table:
-        value = self._get(key, "a table")
-        if not isinstance(value, dict):
-            raise self.wrong(key, "a table", value)
-        return _Table(value, self.path, f"{self.prefix}{key}.")
-
-    def tables(self, key: str) -> tuple[_Table, ...]:
-        value = self._get(key, "a list of tables")
-        if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
-            raise self.wrong(key, "a list of tables", value)
-        return tuple(_Table(v, self.path, f"{self.prefix}{key}[{i}].") for i, v in enumerate(value))
+    part.done()
+    return figure
