@@ -109,8 +109,9 @@ def _with_dicom_images(reading: Reading, study: Study, place: Callable[[int], Pa
     for index, (image, ref) in enumerate(zip(study.images, reading.study.images, strict=True)):
         if image.uid is None:
             capture = write_secondary_capture(study, index, place(index))
-            image = replace(image, uid=capture.uid, sop_class=capture.sop_class)
-            ref = replace(ref, uid=capture.uid, sop_class=capture.sop_class)
+            facts = {**image.facts, "series_uid": capture.series_uid}
+            image = replace(image, uid=capture.uid, sop_class=capture.sop_class, frame=None, facts=facts)
+            ref = replace(ref, uid=capture.uid, sop_class=capture.sop_class, frame=None)
             written.append(place(index))
         images.append(image)
         refs.append(ref)

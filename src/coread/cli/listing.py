@@ -51,13 +51,13 @@ def listing(
         say_json(found)
         return
     if "systems" in found:
-        rows = [("SYSTEM", "MAXIMUM", "NAME", "SOURCE")]
-        rows += [(str(s["id"]), f"{s['maximum']:g}" if s["maximum"] else "-", str(s["name"]), s["sources"][0]) for s in found["systems"]]  # type: ignore[index]
-        say_table(rows)
+        lines: list[tuple[str, ...]] = [("SYSTEM", "MAXIMUM", "NAME", "SOURCE")]
+        lines += [(str(s["id"]), f"{s['maximum']:g}" if s["maximum"] else "-", str(s["name"]), s["sources"][0]) for s in found["systems"]]  # type: ignore[index]
+        say_table(lines)
     if "models" in found:
         if "systems" in found:
             typer.echo()
-        rows = [("MODEL", "VERSION", "SYSTEM", "NAME", "LICENCE OF THE WEIGHTS")]
+        rows: list[tuple[str, ...]] = [("MODEL", "VERSION", "SYSTEM", "NAME", "LICENCE OF THE WEIGHTS")]
         for m in found["models"]:
             licences = "; ".join(dict.fromkeys(m["licences"].values()))  # type: ignore[attr-defined]
             rows.append((str(m["id"]), str(m["version"]), str(m["system"]), str(m["name"]), licences))

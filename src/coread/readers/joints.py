@@ -1,0 +1,223 @@
+"""The reader of joints: find the hands, find every site, measure each space, grade it, and sum up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+
+from coread.errors import OutOfScopeError
+from coread.readers import study_ref
+from coread.readers.card import Card
+from coread.readers.sides import decide_sides
+from coread.readers.spaces import space_findings
+from coread.reading import Evidence, Finding, ReaderRef, Reading, Total
+from coread.scoring import Item, ScoringSystem, system
+from coread.stats.ordinal import sum_interval
+from coread.study import Image, Study
+from coread.vision.landmarks import Hand, HandLocator
+from coread.vision.marker import MarkerReader
+from coread.vision.maturity import Maturity, MaturityReader, anchors_of_places
+from coread.vision.scope import ScopeCheck
+
+NARROWING = "joint_space_narrowing"
+SIDES = ("left", "right")
+Pixels = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenHand:
+    """A hand found in one image of a study: its side, what said so, and how mature it is (None: could not be judged)."""
+
+    image: int
+    side: str
+    side_source: str
+    hand: Hand
+    maturity: Maturity | None
+    pixels: Pixels
+    spacing_mm: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The hands of a study, at most one a side, and what a person should know."""
+
+    hands: tuple[SeenHand, ...]
+    warnings: tuple[str, ...]
+
+
+class JointsReader:
+    """Reads hand radiographs onto a scoring system of joints, as its card says."""
+
+    def __init__(self, card: Card) -> None:
+        """Load the weights that the card names, each checked against its hash.
+
+        Raises:
+            DefinitionError: weights are missing or not those of the card.
+        """
+        self.card = card
+        self.system: ScoringSystem = system(card.system)
+        self.locator = HandLocator(card.checked("hand_coarse"), card.checked("hand_fine"))
+        self.markers = MarkerReader(card.checked("hand_marker"))
+        self.maturity = MaturityReader(card.checked("hand_maturity"))
+        self.scope = ScopeCheck(card.checked("hand_scope"))
+
+    def read(self, study: Study) -> Reading:
+        """The reading of a study of one or two hands.
+
+        Raises:
+            OutOfScopeError: no image of the study is a hand radiograph that can be read; the message says why.
+        """
+        seen = self._look(study)
+        findings = tuple(f for hand in seen.hands for f in self._findings(hand))
+        sources = {hand.side_source for hand in seen.hands}
+        return Reading(
+            uid=f"2.25.{uuid4().int}",
+            reader=ReaderRef("model", self.card.id, self.card.version, self.card.sha256),
+            system=self.system.id,
+            study=replace(study_ref(study), side_source="anatomy" if "anatomy" in sources else sorted(sources)[0]),
+            findings=findings,
+            totals=self._totals(findings),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            warnings=seen.warnings,
+        )
+
+    def check(self, study: Study) -> dict[str, Any]:
+        """What was found and whether it can be read, in plain values for a person or a program."""
+        try:
+            seen = self._look(study)
+        except OutOfScopeError as error:
+            return {"readable": False, "reason": str(error).removeprefix(f"{study.source}: ")}
+        answer: dict[str, Any] = {"readable": True, "patient": study.patient, "images": len(study.images)}
+        for found in seen.hands:
+            inside = [item for item in self._items(found.side, NARROWING) if found.hand.places[item.site].inside]
+            spacing = f"{found.spacing_mm[0]:.3g} mm pixels" if found.spacing_mm else "pixel size unknown"
+            growth = "" if self._mature(found) else ", growth plates open: narrowing is not graded"
+            answer[f"{found.side} hand"] = (
+                f"image {found.image + 1}, certainty {found.hand.score:.2f}, side from {found.side_source}, "
+                f"{len(inside)} of {len(self._items(found.side, NARROWING))} joints inside the image, {spacing}{growth}"
+            )
+        answer["warnings"] = list(seen.warnings)
+        return answer
+
+    def _look(self, study: Study) -> Seen:
+        """The best hand of each side over all images.
+
+        Raises:
+            OutOfScopeError: every image is refused.
+        """
+        hands: list[SeenHand] = []
+        warnings = list(study.warnings)
+        refusals = []
+        for index, image in enumerate(study.images):
+            refusal = self.scope.refusal(image.facts, image.pixels)
+            found = () if refusal else self.locator.locate(image.pixels)
+            refusal = refusal or self.scope.refusal(image.facts, image.pixels, found)
+            if refusal:
+                refusals.append(refusal)
+                continue
+            seen, doubts = self._sided(study, index, image, found)
+            hands += seen
+            warnings += doubts
+        if not hands:
+            raise OutOfScopeError(f"{study.source}: {refusals[0] if refusals else 'the exam holds no image'}")
+        if refusals:
+            warnings.append(f"{len(refusals)} of {len(study.images)} images were not read: {refusals[0]}")
+        chosen = []
+        for side in SIDES:
+            same = sorted((h for h in hands if h.side == side), key=lambda h: -h.hand.score)
+            chosen += same[:1]
+            if len(same) > 1:
+                warnings.append(f"the {side} hand was found {len(same)} times; image {same[0].image + 1} was read")
+        return Seen(tuple(chosen), tuple(dict.fromkeys(warnings)))
+
+    def _sided(self, study: Study, index: int, image: Image, found: Iterable[Hand]) -> tuple[list[SeenHand], list[str]]:
+        found = list(found)
+        pixels = 1 - image.pixels if found[0].inverted else image.pixels
+        stated = {"L": "left", "R": "right", "B": "both"}.get(image.facts.get("laterality", "").upper()) or study.side
+        sides = decide_sides(
+            [h.chirality for h in found], [h.pose.origin_px for h in found], stated, study.side_source or "tag", self.markers.find(pixels)
+        )
+        spacing = image.grid.spacing_mm if image.grid else None
+        seen = [
+            SeenHand(
+                image=index,
+                side=side,
+                side_source=sides.source,
+                hand=hand,
+                maturity=self._judge(pixels, hand),
+                pixels=pixels,
+                spacing_mm=(spacing[-2], spacing[-1]) if spacing else None,
+            )
+            for hand, side in zip(found, sides.sides, strict=True)
+        ]
+        return seen, [*sides.warnings, *(w for hand in found for w in hand.warnings)]
+
+    def _judge(self, pixels: Pixels, hand: Hand) -> Maturity | None:
+        return self.maturity.judge(pixels, anchors_of_places(hand.places, hand.length_px), hand.length_px)
+
+    def _mature(self, seen: SeenHand) -> bool:
+        return seen.maturity is None or seen.maturity.open_probability < self.card.parameters["open_plates"]
+
+    def _items(self, side: str, feature: str) -> list[Item]:
+        return [i for i in self.system.items if i.side == side and i.feature == feature and i.region == f"hand_{side}"]
+
+    def _findings(self, seen: SeenHand) -> list[Finding]:
+        findings: list[Finding] = []
+        readable = []
+        for feature in self.system.features:
+            for item in self._items(seen.side, feature):
+                place = seen.hand.places[item.site]
+                reason = self._why_not(seen, item)
+                if reason is None:
+                    readable.append(item)
+                    continue
+                evidence = Evidence(seen.image, _point(place.center_px)) if place.inside else None
+                findings.append(Finding(item.site, item.side, item.feature, unreadable=reason, evidence=evidence))
+        findings += space_findings(readable, seen.hand, seen.pixels, seen.image, seen.spacing_mm)
+        order = {item.key: i for i, item in enumerate(self.system.items)}
+        return sorted(findings, key=lambda f: order.get((f.site, f.side, f.feature), len(order)))
+
+    def _why_not(self, seen: SeenHand, item: Item) -> str | None:
+        place = seen.hand.places[item.site]
+        if item.feature not in self.card.assesses:
+            return f"not assessed: this model does not grade {item.feature.replace('_', ' ')}"
+        if not place.inside:
+            return "outside the image"
+        if place.confidence < self.card.parameters["place_confidence"]:
+            return f"not found with enough certainty ({place.confidence:.2f}, needed {self.card.parameters['place_confidence']:.2f})"
+        if not self._mature(seen):
+            return "growth plates open"
+        return None
+
+    def _totals(self, findings: tuple[Finding, ...]) -> Mapping[str, Total]:
+        grades = {(f.site, f.side, f.feature): f.grade for f in findings if f.feature in self.system.features}
+        probabilities = {(f.site, f.side, f.feature): f.probabilities for f in findings if f.grade is not None and f.probabilities}
+        imaged = {self.system.item(*key).region for key in grades}
+        totals = {}
+        for name, score in self.system.score(grades, imaged).items():
+            items = [item for item in self.system.totals[name].items if item.key in probabilities]
+            interval = sum_interval(
+                [probabilities[item.key] for item in items],
+                [item.grades for item in items],
+                self.card.parameters["error_correlation"],
+                self.card.parameters["level"],
+            )
+            totals[name] = Total(
+                value=score.value,
+                maximum=score.maximum,
+                low=min(interval.low, score.value),
+                high=max(interval.high, score.value),
+                level=interval.level,
+                sites_unreadable=score.sites_unreadable,
+            )
+        return totals
+
+
+def _point(point: tuple[float, float]) -> tuple[float, float]:
+    return round(float(point[0]), 2), round(float(point[1]), 2)
