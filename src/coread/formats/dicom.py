@@ -15,17 +15,10 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from coread.errors import InputError
+from coread.formats.dicom_codecs import check_codec, drop_unreadable, guessed_transfer_syntax, stored_values
 from coread.formats.dicom_facts import FACTS, facts_of, grid_of, laterality_of, merged, patient_of
-from coread.formats.dicom_pixels import (
-    check_codec,
-    drop_unreadable,
-    guessed_transfer_syntax,
-    in_modality_units,
-    luma,
-    quiet,
-    shown,
-    stored_values,
-)
+from coread.formats.dicom_pixels import in_modality_units, luma, shown
+from coread.formats.hush import quiet
 from coread.formats.plain import MAX_PIXELS, MIN_SIDE, colour_of
 from coread.formats.uids import derived_uid
 from coread.study import Image, Side, Study

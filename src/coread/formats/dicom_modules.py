@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless
 
 from coread.errors import InputError
-from coread.formats.dicom_pixels import quiet
+from coread.formats.hush import quiet
 from coread.formats.plain import SIDE_LETTERS
 from coread.formats.uids import derived_uid
 from coread.study import Image, Study

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from coread.errors import InputError
-from coread.formats.dicom_pixels import quiet, robust
+from coread.formats.dicom_pixels import robust
+from coread.formats.hush import quiet
 from coread.formats.plain import MIN_SIDE
 from coread.formats.uids import derived_uid
 from coread.geometry import FloatArray, Grid
