@@ -2,13 +2,14 @@
 
     COREAD_DATA=/path/to/data python bench/simulator_realism.py
 
-For the 4 full-size hands of the Digital Hand Atlas and 12 simulated ones at the same number of pixels per hand length: greys (as fractions of
-the range between background and brightest bone), the slope of the power spectrum, the share of strong edges and the grain of the
+For the 4 full-size hands of the Digital Hand Atlas and 12 simulated ones at the same number of pixels per hand length: greys (as
+fractions of the range between background and brightest bone), the slope of the power spectrum, the share of strong edges and the grain of the
 background. What differs here is what a network could learn to tell apart; it says nothing of anatomy.
 """
 
 import csv
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def describe(pixels: np.ndarray, marks: np.ndarray) -> list[float]:
     power = np.abs(np.fft.fft2((patch - patch.mean()) * window)) ** 2
     f = np.hypot(*np.meshgrid(np.fft.fftfreq(patch.shape[0]), np.fft.fftfreq(patch.shape[1]), indexing="ij"))
     edges = np.geomspace(0.01, 0.2, 12)
-    mean = [np.log(power[(f >= a) & (f < b)].mean()) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    mean = [np.log(power[(f >= a) & (f < b)].mean()) for a, b in pairwise(edges)]
     slope = float(np.polyfit(np.log(np.sqrt(edges[:-1] * edges[1:])), mean, 1)[0])
     gradient = np.hypot(*np.gradient(gaussian_filter(patch, 1.5)))
     strong = float((gradient > 0.02 * scale).mean())
