@@ -150,11 +150,12 @@ def _marked(made: Sequence[Film], view: Shown) -> list[Mapping[str, Any]]:
 
 
 def _film(film: Film, boxes: Mapping[int, Graded], view: Shown) -> Mapping[str, Any]:
-    side = f" ({film.side})" if film.side else ""
     many = len(view.reading.study.images) > 1
-    name = f"Image {film.image + 1}{side}" if many or film.side else "The image"
+    name = ", ".join(part for part in (f"image {film.image + 1}" if many else "", film.side or "") if part) or "the image"
+    name = words.sentence(name)
     graded = sum(mark.finding.grade is not None for mark in film.marks)
-    count = f"{graded} graded, {len(film.marks) - graded} not readable"
+    lacking = len(film.marks) - graded
+    count = f"{graded} graded" + (f", {lacking} not readable" if lacking else "")
     return {
         "picture": film.picture,
         "box": f"{film.left - 0.5:g} {film.top - 0.5:g} {film.width} {film.height}",

@@ -305,7 +305,7 @@ def _bare(reason: str) -> str:
 
 def _facts(reading: Reading, study: Study | None) -> tuple[tuple[str, str], ...]:
     """What the header says of the exam: the patient's id, never the name."""
-    sides = tuple(dict.fromkeys(f.side for f in reading.findings if f.side))
+    sides = tuple(side for side in ("left", "right") if any(f.side == side for f in reading.findings))
     side = " and ".join(sides) or (study.side if study and study.side else "")
     source = reading.study.side_source or (study.side_source if study else None)
     day = reading.study.timepoint_days
