@@ -2,9 +2,10 @@
 
     COREAD_DATA=/path/to/data python bench/simulator_realism.py
 
-For the 4 full-size hands of the Digital Hand Atlas and 12 simulated ones at the same number of pixels per hand length: greys (as
-fractions of the range between background and brightest bone), the slope of the power spectrum, the share of strong edges and the grain of the
-background. What differs here is what a network could learn to tell apart; it says nothing of anatomy.
+For the 4 full-size hands of the Digital Hand Atlas and 12 simulated ones at the same number of pixels per hand length:
+greys (as fractions of the range between background and brightest bone), the slope of the power spectrum, the share of
+strong edges and the grain of the background. What differs here is what a network could learn to tell apart; it says
+nothing of anatomy.
 """
 
 import csv
