@@ -120,10 +120,10 @@ def _plugin(syntax: UID) -> str:
 
 
 def _check_jpeg(data: bytes, dataset: Dataset) -> None:
-    """Compares the size that a JPEG or JPEG-LS frame states with the object's: where they differ, GDCM ends the whole process.
+    """Compares what a JPEG or JPEG-LS frame states of itself with the object: where they differ, GDCM ends the whole process.
 
     Raises:
-        ValueError: they differ, or the frame states none.
+        ValueError: they differ, the frame states no size, or what it states is not known to the standard.
     """
     place = 2
     while data[place : place + 1] == b"\xff":
@@ -136,9 +136,13 @@ def _check_jpeg(data: bytes, dataset: Dataset) -> None:
             if (rows, columns, samples) == stated and 2 <= precision <= int(dataset.BitsAllocated):
                 return
             break
+        elif marker == 0xE0 and data[place + 4 : place + 9] == b"JFIF\0" and data[place + 9] not in (1, 2):
+            break  # the JPEG library warns of another revision, and GDCM does not survive a warning in the header
+        elif marker == 0xEE and data[place + 4 : place + 9] == b"Adobe" and data[place + 15] > 2:
+            break  # an unknown colour transform, likewise
         else:
             place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    raise ValueError("the frame does not state the object's size")
+    raise ValueError("the frame's header does not fit the object")
 
 
 def _twelve_bit_jpeg(path: Path, dataset: Dataset) -> npt.NDArray[Any]:
