@@ -574,3 +574,22 @@ def test_a_value_that_breaks_its_type_costs_that_value_alone(tmp_path: Path) -> 
         "comma.dcm has a value of KVP that cannot be read; it was not used.",
     ]
     np.testing.assert_array_equal(study.images[0].pixels, pixels(tmp_path, radiograph()))
+
+
+@pytest.mark.parametrize(
+    "change", [(b"JFIF\0\x01", b"JFIF\0\x04"), (b"\x00\x30\x00\x40\x01", b"\x00\x04\x00\x40\x01"), (b"\xff\xc4", b"\x40\xc4")]
+)
+@pytest.mark.parametrize("option", ["+ee", "+e1"])
+def test_a_damaged_jpeg_header_is_refused_and_does_not_end_the_process(
+    tmp_path: Path, program: Program, option: str, change: tuple[bytes, bytes]
+) -> None:
+    """GDCM calls abort() on an unknown JFIF revision, another height, and a marker that is none."""
+    write(tmp_path / "first.dcm", radiograph())
+    subprocess.run([program("dcmcjpeg"), option, tmp_path / "first.dcm", tmp_path / "coded.dcm"], check=True, capture_output=True)
+    whole = (tmp_path / "coded.dcm").read_bytes()
+    header, frame = whole[: (start := whole.index(b"\xff\xd8\xff"))], whole[start:]
+    assert change[0] in frame
+    (tmp_path / "broken.dcm").write_bytes(header + frame.replace(*change, 1))
+    with pytest.raises(InputError, match="damaged") as caught:
+        _ = open_study(tmp_path / "broken.dcm").images[0].pixels
+    one_sentence(str(caught.value), tmp_path / "broken.dcm")

@@ -36,6 +36,8 @@ from coread.formats.hush import hushed, quiet
 JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEGLSNearLossless)
 FRAME_MARKERS = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
 """Start of a frame, ITU-T T.81 table B.1, and of a JPEG-LS frame, ITU-T T.87."""
+TABLE_MARKERS = frozenset({0xC4, 0xCC, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xF8, 0xFE})
+"""Tables, restart interval, application data, JPEG-LS parameters and comments, in the same tables."""
 
 
 def check_codec(transfer_syntax: UID, path: Path) -> None:
@@ -98,7 +100,7 @@ def stored_values(path: Path, frame: int | None) -> tuple[Dataset, npt.NDArray[A
 
 
 def _decoded(path: Path, dataset: Dataset, frame: int | None) -> npt.NDArray[Any]:
-    if dataset.file_meta.TransferSyntaxUID in JPEG:
+    if dataset.file_meta.TransferSyntaxUID in JPEG and dataset["PixelData"].is_undefined_length:
         count = int(dataset.get("NumberOfFrames") or 1)
         frames = generate_frames(dataset.PixelData, number_of_frames=count)
         for data in frames if frame is None else islice(frames, frame - 1, frame):
@@ -125,23 +127,27 @@ def _check_jpeg(data: bytes, dataset: Dataset) -> None:
     Raises:
         ValueError: they differ, the frame states no size, or what it states is not known to the standard.
     """
-    place = 2
+    place, framed = 2, False
     while data[place : place + 1] == b"\xff":
-        marker = data[place + 1]
+        marker, body = data[place + 1], data[place + 4 : place + 16]
         if marker == 0xFF:  # a fill byte
             place += 1
-        elif marker in FRAME_MARKERS:
-            precision, rows, columns, samples = struct.unpack(">BHHB", data[place + 4 : place + 10])
+            continue
+        if marker == 0xDA and framed:  # from here on only coded pixels, whose damage GDCM survives
+            return
+        if marker in FRAME_MARKERS:
+            precision, rows, columns, samples = struct.unpack(">BHHB", body[:6])
             stated = (int(dataset.Rows), int(dataset.Columns), int(dataset.SamplesPerPixel))
-            if (rows, columns, samples) == stated and 2 <= precision <= int(dataset.BitsAllocated):
-                return
+            if framed or (rows, columns, samples) != stated or not 2 <= precision <= int(dataset.BitsAllocated):
+                break
+            framed = True
+        elif marker not in TABLE_MARKERS:
             break
-        elif marker == 0xE0 and data[place + 4 : place + 9] == b"JFIF\0" and data[place + 9] not in (1, 2):
+        if marker == 0xE0 and body[:5] == b"JFIF\0" and body[5] not in (1, 2):
             break  # the JPEG library warns of another revision, and GDCM does not survive a warning in the header
-        elif marker == 0xEE and data[place + 4 : place + 9] == b"Adobe" and data[place + 15] > 2:
+        if marker == 0xEE and body[:5] == b"Adobe" and body[11] > 2:
             break  # an unknown colour transform, likewise
-        else:
-            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
     raise ValueError("the frame's header does not fit the object")
 
 
