@@ -179,16 +179,3 @@ def _outside(path: Path) -> list[str]:
     return [
         word for left, top, right, bottom, word in boxes if float(left) < 30 or float(right) > 565 or float(top) < 20 or float(bottom) > 830
     ]
-
-
-def test_it_is_fast(tmp_path: Path) -> None:
-    pixels = examples.draw_hand(2000, 1500, [(50, 100, 1300, False)])
-    study = Study("2.25.6", (examples.make_image(pixels),), "exam", "RA-1")
-    findings = examples.hand_findings("left", 50, 100, 1300)
-    seconds = []
-    for _ in range(4):
-        reading = examples.make_reading(findings, study)
-        before = time.process_time()
-        write_pdf(reading, tmp_path / "a.pdf", study)
-        seconds.append(time.process_time() - before)
-    assert min(seconds) < 0.2
