@@ -100,7 +100,7 @@ def stored_values(path: Path, frame: int | None) -> tuple[Dataset, npt.NDArray[A
 
 
 def _decoded(path: Path, dataset: Dataset, frame: int | None) -> npt.NDArray[Any]:
-    if dataset.file_meta.TransferSyntaxUID in JPEG and dataset["PixelData"].is_undefined_length:
+    if dataset.file_meta.TransferSyntaxUID in JPEG and dataset.PixelData[:4] == b"\xfe\xff\x00\xe0":
         count = int(dataset.get("NumberOfFrames") or 1)
         frames = generate_frames(dataset.PixelData, number_of_frames=count)
         for data in frames if frame is None else islice(frames, frame - 1, frame):
