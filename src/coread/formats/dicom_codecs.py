@@ -145,7 +145,7 @@ def _check_jpeg(data: bytes, dataset: Dataset) -> None:
             break
         if marker == 0xE0 and body[:5] == b"JFIF\0" and body[5] not in (1, 2):
             break  # the JPEG library warns of another revision, and GDCM does not survive a warning in the header
-        if marker == 0xEE and body[:5] == b"Adobe" and body[11] > 2:
+        if marker == 0xEE and body[:5] == b"Adobe" and data[place + 3] >= 14 and body[11] > 2:
             break  # an unknown colour transform, likewise
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
     raise ValueError("the frame's header does not fit the object")
