@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -151,19 +153,29 @@ def _check_jpeg(data: bytes, dataset: Dataset) -> None:
     raise ValueError("the frame's header does not fit the object")
 
 
-def _twelve_bit_jpeg(path: Path, dataset: Dataset) -> npt.NDArray[Any]:
-    """Lossy JPEG of 12 bits, which pydicom hands to no codec; GDCM decodes it when it reads the whole file."""
-    import gdcm  # type: ignore[import-untyped]
+_TWELVE_BIT = """
+import sys
+import gdcm
+reader = gdcm.ImageReader()
+reader.SetFileName(sys.argv[1])
+if not reader.Read():
+    sys.exit(1)
+sys.stdout.buffer.write(reader.GetImage().GetBuffer().encode("utf-8", "surrogateescape"))
+"""
 
-    reader = gdcm.ImageReader()
-    reader.SetFileName(str(path))
-    if not reader.Read():
+
+def _twelve_bit_jpeg(path: Path, dataset: Dataset) -> npt.NDArray[Any]:
+    """Lossy JPEG of 12 bits, which pydicom hands to no codec; GDCM decodes it when it reads the whole file.
+
+    In a process of its own, because some damaged files end the process that GDCM runs in.
+    """
+    done = subprocess.run([sys.executable, "-c", _TWELVE_BIT, str(path)], capture_output=True, check=False)
+    if done.returncode:
         raise ValueError("GDCM does not read it")
-    data = reader.GetImage().GetBuffer().encode("utf-8", "surrogateescape")
     frames = int(dataset.get("NumberOfFrames") or 1)
     kind = "<i2" if int(dataset.get("PixelRepresentation") or 0) else "<u2"
     shape = (int(dataset.Rows), int(dataset.Columns))
-    return np.frombuffer(data, kind).reshape(shape if frames == 1 else (frames, *shape))
+    return np.frombuffer(done.stdout, kind).reshape(shape if frames == 1 else (frames, *shape))
 
 
 def drop_unreadable(dataset: Dataset) -> list[str]:

@@ -245,7 +245,6 @@ def _study(record: Record, pixels: Pixels) -> Study:
         load=lambda: pixels,
         grid=Grid((film.pixel_mm, film.pixel_mm), "simulated"),
         source="simulated",
-        uid=f"{uid}.1",
         facts={
             "modality": "DX",
             "body_part": "HAND",
