@@ -53,7 +53,10 @@ def main() -> None:
         mistakes, missed = [], []
         start = time.perf_counter()
         for row in rows:
-            found = {(m.letter, m.mirrored) for m in reader.find(np.ascontiguousarray(shown(images[row["image"]])))}
+            found = {
+                (m.letter, m.mirrored)
+                for m in reader.find(np.ascontiguousarray(shown(images[row["image"]])), dark=name.startswith("negative"))
+            }
             truth = {(row["letter"], (row["mirrored"] == "1") != turned)} if row in readable else set()
             said_any += bool(found)
             right += found == truth and bool(truth)

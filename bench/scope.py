@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from coread.stats.proportion import wilson
-from coread.vision.scope import ScopeCheck, thumbnail
+from coread.vision.scope import MINIMUM_SIDE_PX, ScopeCheck, grey
 
 DATA = Path(os.environ["COREAD_DATA"])
 NEW = " (kind never met)"
@@ -29,7 +29,8 @@ def pixels(path: Path) -> np.ndarray:
     image = Image.open(path)
     image = image.convert("RGB") if image.mode in ("P", "RGBA", "LA") else image
     array = np.asarray(image, dtype=np.float32) / 255
-    return array[..., 0] if array.ndim == 3 and np.ptp(array, axis=2).max() == 0 else array
+    grey = array.ndim == 3 and np.ptp(array[..., :3], axis=2).max() < 0.05
+    return array[..., :3].mean(axis=2) if grey else array
 
 
 def slices(path: Path) -> Iterator[np.ndarray]:
@@ -99,16 +100,13 @@ def main() -> None:
         locate = HandLocator().locate
 
     def refused(image: np.ndarray) -> bool:
-        if check.refusal({}, image) is not None:
-            return True
-        plain = image if image.ndim == 2 else image[..., :3].mean(axis=2)
-        return locate is not None and check.refusal({}, plain, locate(plain)) is not None
+        early = check.refusal({}, image)
+        if early is not None or locate is None:
+            return early is not None or check.likeness(grey(image)) < 0.5
+        return check.refusal({}, image, locate(grey(image))) is not None
 
     for name, images in others():
         say(name, "refused", sum(refused(image) for image in images), len(images))
-        if "--network" in sys.argv:
-            flat = [i if i.ndim == 2 else i.mean(axis=2) for i in images]
-            say(name, "refused by the network alone", sum(check.likeness(i) < 0.5 for i in flat), len(flat))
     for name, images in whole_hands():
         say(name, "falsely refused", sum(refused(image) for image in images), len(images))
     for side in (80, 120, 160, 240):
@@ -120,7 +118,7 @@ def main() -> None:
             small.append(np.asarray(image, dtype=np.float32) / 255)
         unlike = sum(float(check.likeness(s)) < 0.5 for s in small)
         say(f"hands shrunk to {side} px along the shorter side", "not taken for hands by the network", unlike, len(small))
-    assert thumbnail(small[0]).shape == (2, 96, 96)
+    print(f"smaller than {MINIMUM_SIDE_PX} px along the shorter side is refused without looking")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def test_the_box_lies_on_the_letter_also_in_a_large_image(reader: marker.MarkerR
 
 
 def test_a_dark_letter_on_a_bright_field(reader: marker.MarkerReader) -> None:
-    assert [m.letter for m in reader.find(1 - radiograph("R"))] == ["R"]
+    assert [m.letter for m in reader.find(1 - radiograph("R"), dark=True)] == ["R"]
 
 
 @pytest.mark.parametrize("text", ["J", "7", "A", "P", "K", "E", "T", "V", "F", "B", "4", "+", "O", ""])

@@ -90,9 +90,18 @@ def test_pixels_that_are_no_radiograph() -> None:
 
 
 def test_a_hand_must_have_been_found() -> None:
-    assert "best match 0.00" in str(scope.refused_by_hands([]))
-    assert "best match 0.12" in str(scope.refused_by_hands([Found(0.12), Found(0.03)]))
-    assert scope.refused_by_hands([Found(0.12), Found(0.93)]) is None
+    assert "no hand was found in it" in str(scope.refused_by_hands(0.99, []))
+    assert "best match 0.12" in str(scope.refused_by_hands(0.2, [Found(0.12), Found(0.03)]))
+    assert scope.refused_by_hands(0.2, [Found(0.12), Found(0.93)]) is None
+    assert scope.refused_by_hands(0.9, [Found(0.12)]) is None
+
+
+def test_certainty_grows_with_both_judges() -> None:
+    likeness = [scope.certainty(x, 0.3) for x in (0.0, 0.1, 0.5, 0.9, 1.0)]
+    score = [scope.certainty(0.3, x) for x in (0.0, 0.2, 0.5, 1.0)]
+    assert likeness == sorted(likeness)
+    assert score == sorted(score)
+    assert 0 <= min(*likeness, *score) < max(*likeness, *score) <= 1
 
 
 def test_thumbnail_keeps_proportions_and_means() -> None:
@@ -115,7 +124,8 @@ def test_noise_texts_and_ramps_are_refused(check: scope.ScopeCheck) -> None:
     ramp = np.tile(np.linspace(0, 1, 300, dtype=np.float32), (400, 1))
     stripes = 0.5 + 0.4 * np.sin(np.arange(400, dtype=np.float32) / 9)[:, None] * np.ones((1, 300), dtype=np.float32)
     for image in (NOISE, ramp, stripes):
-        assert "does not look like one" in str(check.refusal({}, image))
+        assert "not a hand radiograph" in str(check.refusal({}, image, [Found(0.2)]))
+    assert "does not look like one" in str(check.refusal({}, NOISE)), "refused before any hand is looked for"
 
 
 def test_real_hands_pass_whole_turned_mirrored_inverted_and_cut(check: scope.ScopeCheck, data: Path) -> None:
@@ -123,9 +133,12 @@ def test_real_hands_pass_whole_turned_mirrored_inverted_and_cut(check: scope.Sco
         hand = pixels(path)
         rows = hand.shape[0]
         for shown in (hand, hand.T, hand[::-1], hand[:, ::-1], 1 - hand, hand[rows // 2 :]):
-            assert check.refusal({}, np.ascontiguousarray(shown)) is None, path.name
+            image = np.ascontiguousarray(shown)
+            assert check.refusal({}, image) is None, path.name
+            assert check.refusal({}, image, [Found(0.3)]) is None, path.name
 
 
 def test_real_knees_are_refused(check: scope.ScopeCheck, data: Path) -> None:
     lines = (data / "knee_kl" / "labels_val.csv").read_text().splitlines()[1:41]
-    assert all(check.refusal({}, pixels(data / "knee_kl" / "images" / line.split(",")[0])) for line in lines)
+    knees = [pixels(data / "knee_kl" / "images" / line.split(",")[0]) for line in lines]
+    assert all(check.refusal({}, knee, [Found(0.2)]) for knee in knees)

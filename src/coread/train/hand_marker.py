@@ -17,6 +17,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
+from coread.train.hand_glyphs import glyph_patches
 from coread.train.hand_small import Batch, SmallNetwork, export, fit, recipe
 from coread.vision.marker import GLYPHS, PATCH, candidates, reduced
 
@@ -69,9 +70,7 @@ def _main_letter(rng: np.random.Generator) -> str:
         return "L"
     if draw < 0.62:
         return "R"
-    if draw < 0.70:
-        return "corner"
-    if draw < 0.85:
+    if draw < 0.80:
         return str(rng.choice(list("JV7TAPBKF1ICUE4")))
     return str(rng.choice(list(OTHERS + SYMBOLS)))
 
@@ -108,11 +107,7 @@ def _glyph(
     big = 96
     canvas = Image.new("L", (3 * big, 3 * big))
     draw = ImageDraw.Draw(canvas)
-    if name == "corner":
-        arm, thick = big, int(big * rng.uniform(0.12, 0.3))
-        draw.rectangle((big, big, big + thick, big + arm), fill=255)
-        draw.rectangle((big, big + arm - thick, big + int(arm * rng.uniform(0.92, 1.08)), big + arm), fill=255)
-    elif name == "L" and rng.random() < 0.35:
+    if name == "L" and rng.random() < 0.35:
         thick = int(big * rng.uniform(0.1, 0.28))
         draw.rectangle((big, big, big + thick, 2 * big), fill=255)
         draw.rectangle((big, 2 * big - int(thick * rng.uniform(0.8, 1.1)), big + int(big * rng.uniform(0.48, 0.75)), 2 * big), fill=255)
@@ -250,6 +245,9 @@ def train(data: Path, fonts: list[Path], out: Path, held_out: set[str]) -> list[
         more, kinds = labelled(plane, boxes)
         patches += more
         classes += kinds
+    more, kinds = glyph_patches(int(plan["glyphs"]), fonts, rng)
+    patches += more
+    classes += kinds
     every = np.array(classes)
     print("patches", dict(zip(GLYPHS, np.bincount(every, minlength=len(GLYPHS)).tolist(), strict=True)), flush=True)  # noqa: T201
     network = SmallNetwork(2, (16, 32, 48, 64), len(GLYPHS))

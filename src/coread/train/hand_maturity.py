@@ -173,7 +173,7 @@ def loss(out: torch.Tensor, batch: Batch) -> torch.Tensor:
 
 def new_network() -> SmallNetwork:
     """The network before training, its output near the middle of the scale."""
-    network = SmallNetwork(1 + len(KINDS), (16, 32, 48, 64), 2)
+    network = SmallNetwork(1 + len(KINDS), (12, 24, 48), 2, stride=2)
     torch.nn.init.zeros_(network.head.weight)
     network.head.bias.data = torch.tensor([0.75, -3.0])
     return network

@@ -251,17 +251,23 @@ def other_kinds(data: Path, hands: Hands, fonts: list[Path], plan: Mapping[str, 
     }
 
 
-def batches(hands: Hands, others: Mapping[str, Draw], size: int, rng: np.random.Generator) -> Iterator[Batch]:
-    """Batches half of hands, half of the other kinds in equal shares."""
+def pool(hands: Hands, others: Mapping[str, Draw], count: int, rng: np.random.Generator) -> tuple[Planes, Planes]:
+    """Inputs and truth of many images, half of hands, half of the other kinds in equal shares."""
     kinds = list(others.values())
+    planes, truth = np.zeros((count, 2, THUMBNAIL, THUMBNAIL), dtype=np.float32), np.zeros((count, 1), dtype=np.float32)
+    for k in range(count):
+        image = hands.draw(rng) if k % 2 == 0 else kinds[k // 2 % len(kinds)](rng)
+        planes[k] = thumbnail(toned(turned(image, rng), rng))
+        truth[k] = float(k % 2 == 0)
+    return planes, truth
+
+
+def batches(planes: Planes, truth: Planes, size: int, rng: np.random.Generator) -> Iterator[Batch]:
+    """Batches out of a pool, each quarter turned and mirrored as a whole."""
     while True:
-        planes, truth = np.zeros((size, 2, THUMBNAIL, THUMBNAIL), dtype=np.float32), np.zeros((size, 1), dtype=np.float32)
-        for k in range(size):
-            hand = k % 2 == 0
-            image = hands.draw(rng) if hand else kinds[int(rng.integers(len(kinds)))](rng)
-            planes[k] = thumbnail(toned(turned(image, rng), rng))
-            truth[k] = float(hand)
-        yield torch.from_numpy(planes), torch.from_numpy(truth)
+        drawn = rng.integers(len(planes), size=size)
+        batch = torch.rot90(torch.from_numpy(planes[drawn]), int(rng.integers(4)), dims=(2, 3))
+        yield (batch.flip(3) if rng.random() < 0.5 else batch), torch.from_numpy(truth[drawn])
 
 
 def loss(out: torch.Tensor, batch: Batch) -> torch.Tensor:
@@ -272,9 +278,10 @@ def loss(out: torch.Tensor, batch: Batch) -> torch.Tensor:
 def trained(hands: Hands, others: Mapping[str, Draw], plan: Mapping[str, float]) -> SmallNetwork:
     """A scope network trained on hands and the given other kinds."""
     torch.manual_seed(int(plan["seed"]))
-    network = SmallNetwork(2, (12, 24, 32, 48, 64), 1)
-    stream = batches(hands, others, int(plan["batch"]), np.random.default_rng(int(plan["seed"])))
-    fit(network, stream, loss, int(plan["steps"]), plan["rate"])
+    network = SmallNetwork(2, (16, 24, 40, 64), 1, stride=2)
+    rng = np.random.default_rng(int(plan["seed"]))
+    planes, truth = pool(hands, others, int(plan["pool"]), rng)
+    fit(network, batches(planes, truth, int(plan["batch"]), rng), loss, int(plan["steps"]), plan["rate"])
     return network
 
 

@@ -24,9 +24,10 @@ Box = tuple[float, float, float, float]
 
 GLYPHS = ("L", "L mirrored", "R", "R mirrored", "glyph", "none")
 PATCH = 32
-WORKING_SIZE = 800
+WORKING_SIZE = 640
 LEVELS = 14
 MIN_HEIGHT, MAX_HEIGHT = 8, 0.16
+LEAST_READ = 14
 NEEDED = 0.90
 NEEDED_MIRRORED = 0.97
 WEIGHTS = Path(__file__).parents[1] / "models" / "hand_marker.onnx"
@@ -82,26 +83,23 @@ class MarkerReader:
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
-    def find(self, pixels: npt.NDArray[np.float32]) -> tuple[Marker, ...]:
+    def find(self, pixels: npt.NDArray[np.float32], dark: bool = False) -> tuple[Marker, ...]:
         """The readable side markers of one radiograph, surest first; empty where none can be read without doubt.
 
         Args:
-            pixels: [y, x], 0..1. Bright letters are looked for first, dark letters only where no bright one was found.
+            pixels: [y, x], 0..1.
+            dark: the letters are darker than their surroundings, as in a negative (where bones are dark, lead is too).
 
         Raises:
             InputError: the pixels are not one two-dimensional image.
         """
         if pixels.ndim != 2 or min(pixels.shape) < PATCH:
             raise InputError(
-                f"side markers are looked for in one image [y, x] of at least {PATCH} pixels each way, got the shape {pixels.shape}"
+                f"side markers are looked for in one image [y, x] of at least {PATCH} px each way, got the shape {pixels.shape}"
             )
-        small, scale = reduced(pixels)
-        for plane in (small, 1.0 - small):
-            pieces = candidates(plane)
-            found = decide(pieces, self.glyphs(pieces))
-            if found:
-                return tuple(enlarged(marker, scale) for marker in found)
-        return ()
+        small, scale = reduced(1.0 - pixels if dark else pixels)
+        pieces = candidates(small)
+        return tuple(enlarged(marker, scale) for marker in decide(pieces, self.glyphs(pieces)))
 
 
 def reduced(pixels: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], float]:
@@ -210,15 +208,15 @@ def _cut(
 def decide(pieces: list[Candidate], probabilities: npt.NDArray[np.float64]) -> list[Marker]:
     """Which pieces may count as side markers; boxes stay in working pixels.
 
-    A letter is dropped when another glyph of its group (nearer than two heights) is as tall or taller, and all are dropped
-    when two letters contradict each other within one group.
+    A letter is dropped when it is smaller than :data:`LEAST_READ` working pixels, or when another glyph of its group (nearer than
+    two heights) is as tall or taller: it may be one of the initials, or two sides contradict each other.
     """
     best = probabilities.argmax(axis=1) if len(pieces) else np.zeros(0, dtype=int)
     found = []
     for index, piece in enumerate(pieces):
         kind = int(best[index])
         sure = float(probabilities[index, kind])
-        if kind > 3 or sure < (NEEDED_MIRRORED if kind % 2 else NEEDED):
+        if kind > 3 or sure < (NEEDED_MIRRORED if kind % 2 else NEEDED) or _size(piece) < LEAST_READ:
             continue
         if any(_taller(other, piece, float(probabilities[k, 5])) for k, other in enumerate(pieces) if k != index):
             continue
@@ -228,7 +226,9 @@ def decide(pieces: list[Candidate], probabilities: npt.NDArray[np.float64]) -> l
 
 
 def _size(piece: Candidate) -> float:
-    return float(max(piece.box[2] - piece.box[0], piece.box[3] - piece.box[1]))
+    """The height of a glyph whichever way it is turned; that of a run of letters grown together is its short side."""
+    longer, shorter = sorted((piece.box[2] - piece.box[0], piece.box[3] - piece.box[1]), reverse=True)
+    return float(min(longer, 1.4 * shorter))
 
 
 def _taller(other: Candidate, piece: Candidate, none: float) -> bool:

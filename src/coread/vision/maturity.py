@@ -228,8 +228,9 @@ def combine(names: list[str], out: npt.NDArray[np.float64], calibration: Calibra
     """Joins the joints' outputs and calibrates them; fewer joints widen the interval."""
     value = pooled(out)
     count = len(names)
-    alone = calibration.spread_single**2 - calibration.spread**2
-    spread = float(np.sqrt(calibration.spread**2 + max(0.0, alone) * (1 / count - 1 / len(JOINTS))))
+    alone = max(0.0, calibration.spread_single**2 - calibration.spread**2)
+    missing = (1 / count - 1 / len(JOINTS)) / (1 - 1 / len(JOINTS))
+    spread = float(np.sqrt(calibration.spread**2 + alone * missing))
     odds = calibration.open_slope * (1.0 - value) * calibration.spread / spread + calibration.open_offset
     probability = 1.0 / (1.0 + float(np.exp(-np.clip(odds, -30, 30))))
     return Maturity(probability, value, value - 1.645 * spread, value + 1.645 * spread, tuple(names))

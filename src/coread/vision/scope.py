@@ -23,8 +23,9 @@ MINIMUM_SIDE_PX = 160
 FEWEST_LEVELS = 12
 SMALLEST_SPREAD = 0.004
 COLOURED = 0.10
-NEEDED_LIKENESS = 0.50
-NEEDED_SCORE = 0.50
+LEAST_LIKENESS = 0.08
+NEEDED = 0.50
+SCORE_WEIGHT, DOUBT = 6.0, 0.5
 WEIGHTS = Path(__file__).parents[1] / "models" / "hand_scope.onnx"
 
 RADIOGRAPHY = frozenset({"CR", "DX", "RF", "RG", "DR", "XR", "SC", "OT"})
@@ -80,8 +81,13 @@ class ScopeCheck:
         self._network = Network(weights, threads)
 
     def likeness(self, pixels: npt.NDArray[np.float32]) -> float:
-        """Probability that [y, x] pixels show a hand radiograph or a part of one, of either polarity, at any angle."""
-        logit = float(self._network.run(thumbnail(pixels)[None])[0][0, 0])
+        """Probability that [y, x] pixels show a hand radiograph or a part of one, of either polarity, at any angle.
+
+        The network's log odds are averaged over the four quarter turns of the image and of its mirror image.
+        """
+        plane = thumbnail(pixels)
+        turns = [np.rot90(side, k, axes=(1, 2)) for side in (plane, plane[:, :, ::-1]) for k in range(4)]
+        logit = float(self._network.run(np.ascontiguousarray(turns))[0].mean())
         return 1.0 / (1.0 + float(np.exp(-np.clip(logit, -30, 30))))
 
     def refusal(self, facts: Mapping[str, str], pixels: npt.NDArray[np.float32], hands: Sequence[Scored] | None = None) -> str | None:
@@ -99,9 +105,9 @@ class ScopeCheck:
         if shown is not None:
             return shown
         likeness = self.likeness(grey(pixels))
-        if likeness < NEEDED_LIKENESS:
-            return f"{NOT_A_HAND}the image does not look like one (likeness {likeness:.2f}, needed {NEEDED_LIKENESS:.2f})"
-        return None if hands is None else refused_by_hands(hands)
+        if hands is None:
+            return None if likeness >= LEAST_LIKENESS else f"{NOT_A_HAND}it does not look like one at all (likeness {likeness:.2f})"
+        return refused_by_hands(likeness, hands)
 
 
 def refused_by_facts(facts: Mapping[str, str]) -> str | None:
@@ -150,12 +156,22 @@ def refused_by_pixels(pixels: npt.NDArray[np.float32]) -> str | None:
     return None
 
 
-def refused_by_hands(hands: Sequence[Scored]) -> str | None:
-    """A refusal because the locator found no hand, or none with enough certainty."""
-    best = max((hand.score for hand in hands), default=0.0)
-    if best < NEEDED_SCORE:
-        return f"{NOT_A_HAND}no hand was found (best match {best:.2f}, needed {NEEDED_SCORE:.2f})"
+def refused_by_hands(likeness: float, hands: Sequence[Scored]) -> str | None:
+    """A refusal because the locator found no hand, or because what it found and the image's likeness together are too little."""
+    best = max((hand.score for hand in hands), default=None)
+    if best is None:
+        return f"{NOT_A_HAND}no hand was found in it (likeness {likeness:.2f})"
+    sure = certainty(likeness, best)
+    if sure < NEEDED:
+        seen = f"best match {best:.2f}, likeness {likeness:.2f}"
+        return f"{NOT_A_HAND}no hand was found with certainty ({sure:.2f}, needed {NEEDED:.2f}; {seen})"
     return None
+
+
+def certainty(likeness: float, score: float) -> float:
+    """How surely an image shows a hand, from the scope network's probability and the hand locator's best score."""
+    likeness = min(max(likeness, 1e-6), 1 - 1e-6)
+    return 1.0 / (1.0 + float(np.exp(-(np.log(likeness / (1 - likeness)) + SCORE_WEIGHT * score - DOUBT))))
 
 
 def grey(pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
