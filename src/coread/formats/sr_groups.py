@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from coread.errors import InputError
+from coread.errors import InputError, nearest
 from coread.formats import sr_codes as c
 from coread.formats import sr_items as put
 from coread.formats.uids import derived_uid
 from coread.reading import Evidence, Finding, Interval, Reading, Total
-from coread.scoring import Code, Item, ScoringSystem, nearest
+from coread.scoring import Code, Item, ScoringSystem
 
 GRADE_UNIT = re.compile(r"\{(-?[\d.]+):(-?[\d.]+)\}")
 NOT_ASSESSED = "not assessed"

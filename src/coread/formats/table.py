@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from coread.errors import InputError
+from coread.errors import InputError, nearest
 from coread.reading import Finding, ReaderKind, ReaderRef, Reading, StudyRef
 from coread.reading_totals import missing_from, with_totals
-from coread.scoring import ScoringSystem, nearest, system, systems
+from coread.scoring import ScoringSystem, system, systems
 
 COLUMNS = (
     "study", "patient", "timepoint", "read", "reader", "system",
