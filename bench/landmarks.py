@@ -28,7 +28,7 @@ from coread.train.hand_landmarks import read_recipe
 from coread.vision.landmarks import Hand, HandLocator
 
 Array = npt.NDArray[np.float64]
-AXES = {k: (17, 18) for k in (17, 18)} | {19: (18, 19), 20: (19, 20)}
+AXES = {17: (17, 18), 18: (17, 18), 19: (18, 19), 20: (19, 20)}
 for base, first in ((16, 21), (15, 25), (14, 29), (13, 33)):
     AXES |= {base: (base, first), first: (base, first)} | {first + k: (first + k - 1, first + k) for k in (1, 2, 3)}
 
@@ -45,6 +45,13 @@ class Truth:
     def length(self) -> float:
         wrist = self.points[-1] if -1 in self.points else (self.points[7] + self.points[8]) / 2
         return float(np.linalg.norm(self.points[28] - wrist))
+
+    @property
+    def side(self) -> str:
+        """Side by the labelled points: on which side of the middle finger the thumb's half lies, palm down."""
+        up = self.points[28] - self.points[25]
+        radial = self.points[21] - self.points[33]
+        return "left" if up[0] * radial[1] - up[1] * radial[0] > 0 else "right"
 
 
 def grey(path: Path) -> npt.NDArray[np.float32]:
@@ -100,17 +107,15 @@ def predictions(hand: Hand, truth: Truth, back: Callable[[Array], Array]) -> dic
 
 
 def frame(truth: Truth, k: int) -> Array:
-    """2 x 2 rows: unit vectors along the finger (or the hand) and across it."""
-    start, end = AXES.get(k, (-2, 28))
-    if start < 0 or start not in truth.points:
-        start = -2
-    if start == -2:
-        middle = truth.points[25]
-        way = truth.points[28] - middle if k < 17 else truth.points[28] - middle
-    else:
-        way = truth.points[end] - truth.points[start]
-    way = way / np.linalg.norm(way)
-    return np.array([way, [-way[1], way[0]]])
+    """2 x 2 rows: unit vectors along the finger (or the hand) and across it, towards the thumb."""
+    start, end = AXES.get(k, (25, 28))
+    if start not in truth.points:
+        start = 17 if start < 17 and 17 in truth.points and k == 17 else 25
+        end = 28
+    way = truth.points[end] - truth.points[start]
+    way = way / max(float(np.linalg.norm(way)), 1e-9)
+    thumb = 1.0 if truth.side == "left" else -1.0
+    return np.array([way, [-thumb * way[1], thumb * way[0]]])
 
 
 def errors(hands: list[Truth], found: list[dict[int, Array] | None]) -> tuple[Array, Array]:
@@ -158,25 +163,40 @@ def locate_all(locator: HandLocator, hands: list[Truth], way: str, degrees: floa
         found = locator.locate(np.ascontiguousarray(pixels))
         hand = max(found, key=lambda h: h.score, default=None)
         out.append(None if hand is None else predictions(hand, truth, back))
-        right += hand is not None and hand.chirality == ("right" if way == "mirrored" else "left")
+        right += hand is not None and (hand.chirality == truth.side) != (way == "mirrored")
     return out, right
 
 
 def sides(locator: HandLocator, data: Path, most: int) -> None:
-    """Side by anatomy on images without any label, which are nearly all left hands, unmirrored."""
+    """Side by anatomy on images without any label. Truth: ``landmark_sides.csv``, seen by eye; all others show left hands."""
     with (data / "hand_joints" / "images.csv").open(encoding="utf-8", newline="") as file:
         rows = [r for r in csv.DictReader(file) if r["has_keypoints21"] + r["has_boxes17"] + r["has_pseudo13"] == "000"]
+    with (Path(__file__).parent / "landmark_sides.csv").open(encoding="utf-8", newline="") as file:
+        seen = {r["image"]: r["side"] for r in csv.DictReader(file)}
     wrong, none = [], []
     for row in rows[:most]:
-        hands = locator.locate(grey(data / "hand_joints" / "images" / row["image"]))
-        best = max(hands, key=lambda h: h.score, default=None)
+        best = max(locator.locate(grey(data / "hand_joints" / "images" / row["image"])), key=lambda h: h.score, default=None)
         if best is None:
             none.append(row["image"])
-        elif best.chirality != "left":
+        elif best.chirality != seen.get(row["image"], "left"):
             wrong.append(row["image"])
     n = min(most, len(rows))
+    ok = n - len(wrong) - len(none)
+    print(f"\nside on {n} whole hands without labels: right in {ok}, wrong {wrong}, no hand found {none}")
+
+
+def wrists(locator: HandLocator, data: Path) -> None:
+    """Wrists without fingers of patients with rheumatoid arthritis, never trained on: found, and the side that the file states."""
+    rows = list(csv.DictReader((data / "wrist_erosion" / "labels.csv").open(encoding="utf-8", newline="")))
+    found = right = fingers = 0
+    for row in rows:
+        best = max(locator.locate(grey(data / "wrist_erosion" / "images" / row["image"])), key=lambda h: h.score, default=None)
+        if best is not None:
+            found += 1
+            right += best.chirality == row["side"]
+            fingers += any(best.places[f"PIP {k}"].inside for k in (2, 3, 4, 5))
     print(
-        f"\nside on {n} images without labels: left in {n - len(wrong) - len(none)}, right in {len(wrong)} {wrong}, no hand in {len(none)} {none}"
+        f"wrist crops of rheumatoid arthritis: n = {len(rows)}, found {found}, side right {right}, a finger joint said to be inside {fingers}"
     )
 
 
@@ -211,6 +231,7 @@ def main() -> None:
                 )
                 worst = np.nanmax(out, axis=1)
                 print("    worst of each hand %:", " ".join(f"{t.name}:{100 * w:.1f}" for t, w in zip(hands, worst, strict=True)))
+    wrists(locator, data)
     sides(locator, data, 60 if quick else 1000)
 
 

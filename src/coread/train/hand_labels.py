@@ -8,7 +8,7 @@ the target that the network learns from. Labels made by an earlier network (``re
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from PIL import Image as PillowImage
 
 from coread.errors import InputError
 from coread.simulate import simulate_hand
+from coread.vision.landmarks import HandLocator
 from coread.vision.pose import Array, Pixels, Pose, reductions
-from coread.vision.shape import N_LANDMARKS, hand_length, shape_model
+from coread.vision.shape import N_LANDMARKS, shape_model
 
 FINGERS = {"forefinger": 21, "middle_finger": 25, "ring_finger": 29, "pinky_finger": 33}
 POINTS21 = {"thumb1": 17, "thumb2": 18, "thumb3": 19, "thumb4": 20} | {
@@ -29,6 +30,9 @@ POINTS13 = {
     "IP1": 19, "PIP2": 22, "PIP3": 26, "PIP4": 30, "PIP5": 34, "MCP1": 18, "MCP2": 21, "MCP3": 25, "MCP4": 29, "MCP5": 33,
     "W1": 17, "W2": 10, "W3": 13,
 }  # fmt: skip
+
+MOST_PX = 940
+"""Images with a longer side are halved: no network here sees more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +88,10 @@ def complete(points: Mapping[int, tuple[float, float]], deviation: float, mirror
     return out, np.where(known, deviation, fit.deviation_px / fit.pose.length_px), fit.pose
 
 
-def labelled_hand(
-    folder: Path, name: str, points: Mapping[int, tuple[float, float]], source: str, age_months: float, most_px: int = 720
-) -> LabelledHand:
+def labelled_hand(folder: Path, name: str, points: Mapping[int, tuple[float, float]], source: str, age_months: float) -> LabelledHand:
     """One image with labels given as fractions of width and height."""
     grey = read_grey(folder / name)
-    while max(grey.shape) > most_px * 1.3:
+    while max(grey.shape) > MOST_PX:
         grey = reductions(grey, least_side=max(1, min(grey.shape) // 2 - 1))[1]
     rows, columns = grey.shape
     placed = {k: (x * columns - 0.5, y * rows - 0.5) for k, (x, y) in points.items()}
@@ -180,8 +182,34 @@ def _relabelled(hands: list[LabelledHand], relabels: Path) -> list[LabelledHand]
     return out
 
 
-def is_left_up(points: Array) -> bool:
-    """Whether points (37, 2) show a left hand, palm down: index finger to the right of the little one as seen from the wrist."""
-    up = points[25] - points[15]
-    across = points[21] - points[33]
-    return bool(up[0] * across[1] - up[1] * across[0] > 0) and hand_length(points) > 0
+def found_hands(
+    cohort: Path, without: Collection[str], locator: HandLocator, least_score: float = 0.45, least_confidence: float = 0.85
+) -> list[LabelledHand]:
+    """Hands of images that no label set knows, as an earlier round's networks find them; only those found with little doubt.
+
+    An image that shows a right hand is mirrored.
+    """
+    folder = cohort / "hand_joints"
+    known = {*read_points(folder / "keypoints21.csv"), *read_points(folder / "pseudo13.csv"), *without}
+    out = []
+    with (folder / "images.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["image"] not in known]
+    for row in rows:
+        grey = read_grey(folder / "images" / row["image"])
+        while max(grey.shape) > MOST_PX:
+            grey = reductions(grey, least_side=max(1, min(grey.shape) // 2 - 1))[1]
+        hands = locator.locate(grey)
+        if len(hands) != 1 or hands[0].score < least_score or float(hands[0].landmark_confidence.mean()) < least_confidence:
+            continue
+        hand = hands[0]
+        points = hand.landmarks_px
+        if hand.pose.mirrored:
+            grey = np.ascontiguousarray(grey[:, ::-1])
+            points = np.stack([grey.shape[1] - 1 - points[:, 0], points[:, 1]], axis=1)
+        if hand.inverted:
+            grey = 1 - grey
+        levels = tuple(np.round(level * 255).astype(np.uint8) for level in reductions(grey))
+        pose = shape_model().fit(points, np.full(N_LANDMARKS, 0.01), False).pose
+        doubt = np.where(hand.landmark_confidence > 0.95, 0.006, 0.02)
+        out.append(LabelledHand(row["image"], levels, pose, points, doubt, float(row["bone_age_months"]), "found"))
+    return out

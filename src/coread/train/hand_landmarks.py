@@ -7,6 +7,7 @@ Rounds: 1 learns from the label sets; :mod:`coread.train.hand_relabel` then make
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from torch.nn import functional
 from coread.errors import InputError
 from coread.train.export import export_onnx
 from coread.train.hand_batches import Sample, coarse_sample, fine_sample
-from coread.train.hand_labels import LabelledHand, read_hands, read_points, simulated_hands, with_wrists
+from coread.train.hand_labels import LabelledHand, read_grey, read_hands, read_points, simulated_hands, with_wrists
 from coread.train.loop import Progress, fit
 from coread.train.losses import batch_error, gaussian_maps, place_loss, presence_loss
 from coread.train.recipe import RECIPES, Training, build_network, read_toml, typed
@@ -79,7 +80,7 @@ class LandmarkRecipe:
         train_keypoints: hands with points by hand that are learned from; the others of that set are for testing.
         hold_out_every: one in so many of the hands labelled by a model is held out.
         simulated: number of simulated hands.
-        others: images that show no hand, folders below the cohort with the number taken of each.
+        others: images that show no hand: tables below the cohort (column ``image``, files in ``images/`` beside it) and how many of each.
         coarse: the network that finds hands.
         fine: the network that places landmarks.
     """
@@ -122,25 +123,34 @@ def split_hands(recipe: LandmarkRecipe, cohort: Path, relabels: Path | None = No
     return [hand for hand in hands if hand.name not in held], [hand for hand in hands if hand.name in held]
 
 
+PHOTOGRAPHS = ("camera", "coins", "moon", "page", "text", "clock", "brick", "grass", "gravel", "astronaut", "coffee", "chelsea", "rocket")
+"""Pictures of scikit-image that show no hand."""
+
+
 def read_others(recipe: LandmarkRecipe, cohort: Path) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:
-    """Images that show no hand, for the coarse network: the folders of the recipe, and photographs of scikit-image."""
+    """Images that show no hand, for the coarse network: those that the recipe names, and photographs of scikit-image.
+
+    Raises:
+        InputError: a table of the recipe is missing from the cohort.
+    """
     import skimage.data
 
-    out = [np.asarray(PillowImage.fromarray(getattr(skimage.data, name)()).convert("L")) for name in ("camera", "coins", "moon", "page", "text", "clock", "brick", "grass", "gravel", "astronaut", "coffee", "chelsea", "rocket")]  # fmt: skip
+    out = [np.asarray(PillowImage.fromarray(getattr(skimage.data, name)()).convert("L")) for name in PHOTOGRAPHS]
     rng = np.random.default_rng(recipe.coarse.seed)
-    for folder, count in recipe.others.items():
-        files = sorted(p for p in (cohort / folder).rglob("*") if p.suffix in (".webp", ".png"))
-        if not files:
-            raise InputError(f"{cohort / folder}: holds no images, the recipe {recipe.name} wants {count}")
-        for k in sorted(rng.permutation(len(files))[:count]):
-            with PillowImage.open(files[k]) as image:
-                out.append(np.asarray(image.convert("L")))
+    for table, count in recipe.others.items():
+        path = cohort / table
+        if not path.is_file():
+            raise InputError(f"{path}: missing, the recipe {recipe.name} takes {count} images that show no hand from it")
+        with path.open(encoding="utf-8", newline="") as file:
+            names = [row["image"] for row in csv.DictReader(file)]
+        for k in rng.permutation(len(names))[:count]:
+            out.append(np.round(read_grey(path.parent / "images" / names[k]) * 255).astype(np.uint8))
     return out
 
 
 def chances(hands: Sequence[LabelledHand], by_eye: Mapping[str, object]) -> np.ndarray[Any, np.dtype[np.float64]]:
     """How often each hand is drawn: the older the likelier, since readers of adults are what is wanted; hands labelled by people most."""
-    weight = np.array([3.0 if h.age_months >= 144 else 1.5 if h.age_months >= 96 else 0.5 for h in hands])
+    weight = np.array([2.5 if h.age_months >= 144 else 1.2 if h.age_months >= 96 else 1.0 for h in hands])
     weight *= np.array([8.0 if h.name in by_eye else {"keypoints21": 4.0, "simulated": 4.0}.get(h.source, 1.0) for h in hands])
     return np.asarray(weight / weight.sum())
 
@@ -200,7 +210,8 @@ def train(
         cohort_path: folder that holds ``hand_joints/`` and the folders of ``others``.
         run_path: checkpoints, ``coarse.safetensors``, ``fine.safetensors`` and both as ONNX go here; a run that is there is resumed.
         relabels: labels of the second round; None = first round.
-        start: folder of an earlier run whose weights are the start (safetensors of the same names).
+        start: folder of an earlier run whose weights are the start (safetensors of the same names). Without it the fine network
+            starts from chance and the coarse one from the fine one.
         say: told of progress, with the network's name.
 
     Returns:
@@ -209,11 +220,13 @@ def train(
     recipe = read_recipe(recipe_path)
     hands, _ = split_hands(recipe, cohort_path, relabels)
     out: dict[str, Path] = {}
-    for name, plan in (("coarse", recipe.coarse), ("fine", recipe.fine)):
+    for name, plan in (("fine", recipe.fine), ("coarse", recipe.coarse)):
         torch.manual_seed(plan.seed)
         network = build_network(plan.network, plan.options)
         if start is not None:
             network.load_state_dict(load_file(start / f"{name}.safetensors"))
+        elif name == "coarse":
+            start_from(network, load_file(run_path / "fine.safetensors"))
         draw = coarse_draw(recipe, cohort_path, hands) if name == "coarse" else fine_draw(recipe, hands, relabels is not None)
         mean = fit(network, plan.training, draw, run_path / name, lambda progress, who=name: say(who, progress))  # type: ignore[misc]
         network.load_state_dict(dict(mean))
@@ -221,6 +234,15 @@ def train(
         out[name] = run_path / f"hand_{name}.onnx"
         export_onnx(network, (1, *plan.input_size), out[name], {"side": str(plan.side_px), "calibration": {}, "recipe": recipe.name})
     return out
+
+
+def start_from(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copies the weights of another network wherever name and shape agree; of a longer tensor the first rows."""
+    own = network.state_dict()
+    for name, value in weights.items():
+        if name in own and value.ndim and own[name].shape[1:] == value.shape[1:] and len(own[name]) >= len(value):
+            own[name][: len(value)] = value
+    network.load_state_dict(own)
 
 
 Draw = Callable[[nn.Module, np.random.Generator], tuple[Tensor, Mapping[str, float]]]

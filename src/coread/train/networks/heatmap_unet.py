@@ -96,8 +96,6 @@ class HeatmapUnet(nn.Module):
         return out
 
 
-def build(**options: object) -> HeatmapUnet:
-    """The network of a recipe's ``[network]`` table."""
-    values = dict(options)
-    values["widths"] = tuple(values["widths"])  # type: ignore[arg-type]
-    return HeatmapUnet(HeatmapUnetConfig(**values))  # type: ignore[arg-type]
+def build(*, outputs: int, stem: int, widths: Sequence[int], output_level: int, local_px: int) -> HeatmapUnet:
+    """The network of a recipe's options."""
+    return HeatmapUnet(HeatmapUnetConfig(outputs, stem, tuple(widths), output_level, local_px))
