@@ -19,13 +19,12 @@ from scipy import ndimage
 
 from coread.train.hand_glyphs import glyph_patches
 from coread.train.hand_small import Batch, SmallNetwork, export, fit, recipe
-from coread.vision.marker import GLYPHS, PATCH, candidates, reduced
+from coread.vision.marker import GLYPHS, IN_THE_MIRROR, PATCH, candidates, reduced
 
 SCENE = 288
 SHOWN_AS = 640
 OTHERS = "ABCDEFGHIJKMNOPQSTUVWXYZ0123456789"
 SYMBOLS = "+<>/#&?=*"
-SWAPPED = np.array([1, 0, 3, 2, 4, 5])
 Planes = npt.NDArray[np.float32]
 Boxes = list[tuple[str, bool, tuple[float, float, float, float]]]
 
@@ -211,7 +210,7 @@ def batches(patches: Planes, classes: npt.NDArray[np.int64], size: int, rng: np.
             plane = np.rot90(planes[k], int(rng.integers(4)), axes=(1, 2))
             if rng.random() < 0.5:
                 plane = plane[:, :, ::-1]
-                names[k] = SWAPPED[names[k]]
+                names[k] = IN_THE_MIRROR[names[k]]
             planes[k] = plane
             planes[k, 0] = np.clip(planes[k, 0] ** rng.uniform(0.7, 1.4) + rng.normal(0, 0.02, (PATCH, PATCH)), 0, 1)
         yield torch.from_numpy(planes), torch.from_numpy(names)

@@ -130,8 +130,8 @@ def batches(group: list[Child], size: int, rng: np.random.Generator) -> Iterator
     wide = torch.from_numpy(np.concatenate([one.wide for one in group]))[:, None]
     ages = np.concatenate([np.full(len(one.joints), one.relative_age) for one in group])
     kinds = np.array([KINDS.index(kind(j)) for one in group for j in one.joints])
-    bins = np.clip(np.round(ages * 12).astype(int), 3, 12)
-    weights = np.bincount(bins, minlength=13)[bins] ** -0.6 * np.where(kinds == KINDS.index("radius"), 2.5, 1.0)
+    bins = np.where(ages >= 1, 12, np.clip(np.round(ages * 12).astype(int), 3, 11))
+    weights = np.bincount(bins, minlength=13)[bins] ** -0.8 * np.where(kinds == KINDS.index("radius"), 2.5, 1.0)
     weights = weights / weights.sum()
     flags = torch.eye(len(KINDS))
     while True:
@@ -234,15 +234,22 @@ def _logistic(x: npt.NDArray[np.float64], truth: npt.NDArray[np.bool_]) -> tuple
     """Slope and offset of a logistic curve by Newton's steps, both classes weighing alike, with a weak pull to a flat curve."""
     weights = np.where(truth, 0.5 / truth.sum(), 0.5 / (~truth).sum()) * len(truth)
     design = np.stack([x, np.ones_like(x)], axis=1)
-    beta = np.array([10.0, 0.0])
-    ridge = np.diag([1e-4, 1e-4]) * len(x)
-    for _ in range(100):
+    ridge = 1e-4 * len(x)
+
+    def cost(beta: npt.NDArray[np.float64]) -> float:
+        odds = design @ beta
+        return float((weights * (np.logaddexp(0, odds) - truth * odds)).sum() + 0.5 * ridge * beta @ beta)
+
+    beta = np.zeros(2)
+    for _ in range(200):
         p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        gradient = design.T @ (weights * (truth - p)) - ridge @ beta
-        curvature = (design * (weights * p * (1 - p))[:, None]).T @ design + ridge
-        step = np.linalg.solve(curvature, gradient)
-        beta = beta + np.clip(step, -10, 10)
-        if float(np.abs(step).max()) < 1e-8:
+        gradient = design.T @ (weights * (truth - p)) - ridge * beta
+        curvature = (design * (weights * p * (1 - p))[:, None]).T @ design + ridge * np.eye(2)
+        step, share = np.linalg.solve(curvature, gradient), 1.0
+        while share > 1e-6 and cost(beta + share * step) > cost(beta):
+            share /= 2
+        beta = beta + share * step
+        if float(np.abs(share * step).max()) < 1e-8:
             break
     return float(beta[0]), float(beta[1])
 

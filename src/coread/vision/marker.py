@@ -23,13 +23,14 @@ Letter = Literal["L", "R"]
 Box = tuple[float, float, float, float]
 
 GLYPHS = ("L", "L mirrored", "R", "R mirrored", "glyph", "none")
+IN_THE_MIRROR = np.array([1, 0, 3, 2, 4, 5])
 PATCH = 32
 WORKING_SIZE = 640
 LEVELS = 14
 MIN_HEIGHT, MAX_HEIGHT = 8, 0.16
 LEAST_READ = 14
-NEEDED = 0.90
-NEEDED_MIRRORED = 0.97
+NEEDED = 0.75
+NEEDED_MIRRORED = 0.80
 WEIGHTS = Path(__file__).parents[1] / "models" / "hand_marker.onnx"
 
 
@@ -76,12 +77,24 @@ class MarkerReader:
         self._network = Network(weights, threads)
 
     def glyphs(self, pieces: list[Candidate]) -> npt.NDArray[np.float64]:
-        """Probabilities [candidate, glyph] in the order of :data:`GLYPHS`."""
+        """Probabilities [candidate, glyph] in the order of :data:`GLYPHS`.
+
+        For what may be a letter the network's logits are averaged over the quarter turns of the patch and of its mirror image.
+        """
         if not pieces:
             return np.zeros((0, len(GLYPHS)))
-        logits = self._network.run(np.stack([piece.patch for piece in pieces]))[0].astype(np.float64)
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+        patches = np.stack([piece.patch for piece in pieces])
+        logits = self._network.run(patches)[0].astype(np.float64)
+        letters = np.flatnonzero(_chances(logits)[:, :4].sum(axis=1) > 0.1)
+        if len(letters):
+            total = np.zeros((len(letters), len(GLYPHS)))
+            for mirrored in (False, True):
+                shown = patches[letters][..., ::-1] if mirrored else patches[letters]
+                for turn in range(4):
+                    out = self._network.run(np.ascontiguousarray(np.rot90(shown, turn, axes=(2, 3))))[0]
+                    total += out[:, IN_THE_MIRROR] if mirrored else out
+            logits[letters] = total / 8
+        return _chances(logits)
 
     def find(self, pixels: npt.NDArray[np.float32], dark: bool = False) -> tuple[Marker, ...]:
         """The readable side markers of one radiograph, surest first; empty where none can be read without doubt.
@@ -100,6 +113,11 @@ class MarkerReader:
         small, scale = reduced(1.0 - pixels if dark else pixels)
         pieces = candidates(small)
         return tuple(enlarged(marker, scale) for marker in decide(pieces, self.glyphs(pieces)))
+
+
+def _chances(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
 def reduced(pixels: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], float]:
@@ -209,35 +227,44 @@ def decide(pieces: list[Candidate], probabilities: npt.NDArray[np.float64]) -> l
     """Which pieces may count as side markers; boxes stay in working pixels.
 
     A letter is dropped when it is smaller than :data:`LEAST_READ` working pixels, or when another glyph of its group (nearer than
-    two heights) is as tall or taller: it may be one of the initials, or two sides contradict each other.
+    two and a half heights) is as tall or taller: it may be one of the initials, or two sides contradict each other.
     """
     best = probabilities.argmax(axis=1) if len(pieces) else np.zeros(0, dtype=int)
     found = []
     for index, piece in enumerate(pieces):
         kind = int(best[index])
         sure = float(probabilities[index, kind])
-        if kind > 3 or sure < (NEEDED_MIRRORED if kind % 2 else NEEDED) or _size(piece) < LEAST_READ:
+        if kind > 3 or sure < (NEEDED_MIRRORED if kind % 2 else NEEDED) or _sides(piece)[0] < LEAST_READ:
             continue
-        if any(_taller(other, piece, float(probabilities[k, 5])) for k, other in enumerate(pieces) if k != index):
+        if any(_spoils(other, probabilities[k], piece, kind) for k, other in enumerate(pieces) if k != index):
             continue
         r0, c0, r1, c1 = piece.box
         found.append(Marker("L" if kind < 2 else "R", (float(c0), float(r0), float(c1 - 1), float(r1 - 1)), sure, bool(kind % 2)))
     return sorted(found, key=lambda marker: -marker.confidence)
 
 
-def _size(piece: Candidate) -> float:
-    """The height of a glyph whichever way it is turned; that of a run of letters grown together is its short side."""
-    longer, shorter = sorted((piece.box[2] - piece.box[0], piece.box[3] - piece.box[1]), reverse=True)
-    return float(min(longer, 1.4 * shorter))
+def _sides(piece: Candidate) -> tuple[int, int]:
+    """The longer and the shorter side of a piece's box."""
+    height, width = piece.box[2] - piece.box[0], piece.box[3] - piece.box[1]
+    return max(height, width), min(height, width)
 
 
-def _taller(other: Candidate, piece: Candidate, none: float) -> bool:
-    """Whether another glyph beside a piece stands as tall, so that the piece may be one of the initials."""
-    if none > 0.5:
-        return False
+def _spoils(other: Candidate, chances: npt.NDArray[np.float64], piece: Candidate, kind: int) -> bool:
+    """Whether another glyph beside a letter may be the true side marker, so that the letter may be one of the initials.
+
+    So it is with a letter of the other side that is nearly as tall, and with any glyph that is as tall. Letters that have
+    grown together are as tall as their shorter side; filled discs are stickers.
+    """
+    longer, shorter = _sides(other)
+    size = _sides(piece)[0]
     gap = max(other.box[0] - piece.box[2], piece.box[0] - other.box[2], other.box[1] - piece.box[3], piece.box[1] - other.box[3])
-    overlap = gap < -0.3 * min(_size(other), _size(piece))
-    return not overlap and gap < 2.0 * _size(piece) and _size(other) > 0.95 * _size(piece)
+    if chances[GLYPHS.index("none")] > 0.5 or gap > 2.5 * max(longer, size) or gap < -0.3 * min(longer, size):
+        return False
+    against = float(chances[2:4].sum() if kind < 2 else chances[:2].sum())
+    if against > 0.3 and longer > 0.8 * size:
+        return True
+    disc = other.area > 0.72 * longer * shorter and longer < 1.2 * shorter
+    return not disc and min(longer, 1.15 * shorter) > 0.95 * size
 
 
 def enlarged(marker: Marker, scale: float) -> Marker:
