@@ -118,3 +118,24 @@ def mature(data: Path) -> Iterator[RealHand]:
             if f > 1:
                 places.append(_place(f"PIP {f}", p[f"PIP{f}"], axis, length))
         yield RealHand(image, pixels, {q.name: q for q in places}, length)
+
+
+# The hands that set the norms in coread.vision.expected_widths: figures are given on the others.
+TUNED = ("2278.png", "3168.png", "8540.png", "11043.png", "11450.png", "14466.png")
+
+
+def untuned(hand: RealHand) -> bool:
+    return hand.name not in TUNED
+
+
+def located(hand: RealHand) -> RealHand:
+    """The same hand at the places that the landmark networks find, as a reader has them."""
+    from coread.vision.expected_widths import EXPECTED
+    from coread.vision.landmarks import HandLocator
+
+    found = HandLocator(threads=1).locate(hand.pixels)
+    if not found:
+        return RealHand(hand.name, hand.pixels, {}, hand.length_px)
+    places = found[0].places
+    kept = {n: Place(n, places[n].center_px, places[n].axis, places[n].width_px, places[n].confidence, places[n].inside) for n in EXPECTED}
+    return RealHand(hand.name, hand.pixels, {n: p for n, p in kept.items() if p.inside and p.confidence >= 0.5}, found[0].length_px)

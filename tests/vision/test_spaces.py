@@ -106,6 +106,14 @@ def test_place_beyond_the_image_is_unmeasurable() -> None:
     assert space.quality == 0.0
 
 
+def test_a_coarse_image_is_refused_not_guessed() -> None:
+    pixels, place = draw(Joint(spacing_mm=0.6))
+    space = measure_space(pixels, place)
+    assert space.unmeasurable is not None
+    assert space.unmeasurable.startswith("too coarse")
+    assert np.isnan(space.mean_px)
+
+
 def test_several_joints_come_back_in_order() -> None:
     pixels, place = draw(Joint(gap_mm=1.2))
     spaces = measure_spaces(pixels, [place, replace(place, name="PIP 3")])

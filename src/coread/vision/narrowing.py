@@ -24,12 +24,13 @@ GRADES = (0, 1, 2, 3, 4)
 LEVEL = 0.90
 
 # How often each grade is met in a joint of an exam that is sent for scoring: most joints are normal even in established disease.
-PRIOR = (0.66, 0.13, 0.11, 0.08, 0.02)
+PRIOR = (0.60, 0.13, 0.15, 0.09, 0.03)
 # Cuts of what is left (share of the expected width): "doubtful" is taken as 80-90 %, half is the definition's own.
 _NORMAL, _DOUBTFUL, _HALF, _LEAST = 0.90, 0.80, 0.50, 0.05
 # Spread of whole hands about the norm (log), and the grid over it: bounded, for a hand narrowed throughout is no hand of narrow spaces.
-_HAND_SPREAD = 0.14
+_HAND_SPREAD = 0.12
 _HAND = np.linspace(-0.3, 0.3, 31)
+_WITNESS = 0.5
 # What a width is off by, repeated: pixels, and share of bone width (see bench/spaces.py).
 _ERROR_PX, _ERROR_SHARE = 0.12, 0.005
 # Sideways offset of the bones (share of bone width) from which a joint is subluxed, luxated, and how unsure an offset is; the thumb
@@ -102,7 +103,8 @@ def grade_hand(spaces: Sequence[Space], spacing_mm: float | None = None) -> tupl
         # A fused joint says nothing about how wide this hand's spaces are.
         open_gap = 1 - _fused(spaces[i])
         total = likelihoods[i].sum(axis=0)
-        hand = hand * (1 - open_gap + open_gap * total / total.max())
+        # Damage comes to many joints of a hand at once, so they are less than that many witnesses to its own width.
+        hand = hand * (1 - open_gap + open_gap * total / total.max()) ** _WITNESS
     hand = hand / hand.sum()
     return tuple(
         _result(s, _posterior(likelihoods[i], hand), base[i] * float(np.exp(_HAND @ hand)), errors[i]) if i in base else _nothing(s)
