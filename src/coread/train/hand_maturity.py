@@ -179,7 +179,7 @@ def new_network() -> SmallNetwork:
     return network
 
 
-class WithCalibration(torch.nn.Module):  # type: ignore[misc]
+class WithCalibration(torch.nn.Module):
     """The network with the numbers of its calibration as a second output, so that one file and one hash hold both."""
 
     def __init__(self, network: SmallNetwork, numbers: Calibration) -> None:
