@@ -1,4 +1,4 @@
-"""Side markers on real radiographs: how many are read, how many wrongly. COREAD_DATA=... python bench/marker.py
+"""Side markers on real radiographs: how many are read, how many wrongly. COREAD_DATA=... python bench/marker.py [--every N]
 
 ``marker_labels.csv``: by-eye labels of 240 radiographs of hand_joints (the first by name), none used in training.
 The same images are shown mirrored (the letter must come out mirrored), turned and as negatives; knees carry no marker.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +45,7 @@ def say(name: str, count: int, n: int) -> None:
 def main() -> None:
     reader = MarkerReader(threads=1)
     with (Path(__file__).parent / "marker_labels.csv").open() as lines:
-        rows = list(csv.DictReader(lines))
+        rows = list(csv.DictReader(lines))[:: int(sys.argv[sys.argv.index("--every") + 1]) if "--every" in sys.argv else 1]
     images = {row["image"]: pixels(DATA / "hand_joints" / "images" / row["image"]) for row in rows}
     readable = [row for row in rows if row["letter"] in ("L", "R")]
     print(f"{len(rows)} radiographs, {len(readable)} with a side marker that a person can read")

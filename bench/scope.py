@@ -1,4 +1,4 @@
-"""Refusal of what is no hand radiograph, and false refusal of hands. COREAD_DATA=... python bench/scope.py [--network]
+"""Refusal of what is no hand radiograph, and false refusal of hands. COREAD_DATA=... python bench/scope.py [--network] [--every N]
 
 With ``--network`` the scope network alone; else together with the hand locator, as a reader asks them. Hands are held out of the
 scope network's training (every fifth child; hand_dha, hand_shs and wrist_erosion whole). Marked kinds were never met in training.
@@ -91,6 +91,12 @@ def say(name: str, what: str, count: int, n: int) -> None:
     print(f"{name}: {what} {count}/{n} = {100 * share.estimate:.1f} % ({100 * share.low:.1f}-{100 * share.high:.1f})", flush=True)
 
 
+def thinned(images: list[np.ndarray]) -> list[np.ndarray]:
+    """Every N-th image of a long list, where ``--every N`` was asked for."""
+    every = int(sys.argv[sys.argv.index("--every") + 1]) if "--every" in sys.argv else 1
+    return images[::every] if len(images) > 40 else images
+
+
 def main() -> None:
     check = ScopeCheck(threads=1)
     locate = None
@@ -105,9 +111,11 @@ def main() -> None:
             return early is not None or check.likeness(grey(image)) < 0.5
         return check.refusal({}, image, locate(grey(image))) is not None
 
-    for name, images in others():
+    for name, every in others():
+        images = thinned(every)
         say(name, "refused", sum(refused(image) for image in images), len(images))
-    for name, images in whole_hands():
+    for name, every in whole_hands():
+        images = thinned(every)
         say(name, "falsely refused", sum(refused(image) for image in images), len(images))
     for side in (80, 120, 160, 240):
         names = sorted(path.name for path in (DATA / "hand_joints" / "images").iterdir())[::20]

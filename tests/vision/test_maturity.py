@@ -41,6 +41,15 @@ def test_joining_joints() -> None:
     assert chances[3] == pytest.approx(0.5)
 
 
+def test_the_stated_age_counts_and_an_unknown_one_does_not() -> None:
+    judged = maturity.Maturity(0.7, 0.8, 0.7, 0.9, ("MCP 2",))
+    assert judged.given_age(None) is judged
+    assert judged.given_age(45.0).open_probability < 0.001
+    assert judged.given_age(9.0).open_probability > 0.999
+    assert judged.given_age(maturity.CLOSING_AGE_YEARS).open_probability == pytest.approx(0.7)
+    assert judged.given_age(45.0).relative_age == judged.relative_age
+
+
 def test_a_sure_joint_weighs_more() -> None:
     out = np.array([[0.6, -6.0], [1.0, -2.0]])
     assert maturity.pooled(out) == pytest.approx((0.6 * np.exp(6) + np.exp(2)) / (np.exp(6) + np.exp(2)))

@@ -37,7 +37,7 @@ def recipe(name: str) -> Mapping[str, float]:
     return table
 
 
-class SmallNetwork(nn.Module):  # type: ignore[misc]
+class SmallNetwork(nn.Module):
     """Blocks of two 3x3 convolutions with group norm, each halving the plane, then the mean over the plane and one linear layer.
 
     Args:
@@ -64,7 +64,7 @@ class SmallNetwork(nn.Module):  # type: ignore[misc]
         return out
 
 
-class Gradients(nn.Module):  # type: ignore[misc]
+class Gradients(nn.Module):
     """How much grey values rise in each of eight directions at two scales, cell by cell: fixed filters, nothing to train.
 
     The first channel is looked at; of further channels only the mean is kept. The cells' values are brought to unit length and then
@@ -101,7 +101,7 @@ def _derivatives(directions: int = 8, scales: tuple[float, ...] = (0.8, 1.7), si
     return np.stack(found)[:, None].astype(np.float32)
 
 
-class GradientNetwork(nn.Module):  # type: ignore[misc]
+class GradientNetwork(nn.Module):
     """Fixed gradients and a small perceptron on them: trained in seconds, since the gradients are computed once.
 
     Args:

@@ -11,7 +11,7 @@ palm have closed, 186 months in girls and 210 in boys. It is what can be seen: s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -27,6 +27,7 @@ FINGER_JOINTS = ("MCP 1", "MCP 2", "MCP 3", "MCP 4", "MCP 5", "PIP 2", "PIP 3", 
 JOINTS = (*FINGER_JOINTS, "radius")
 KINDS = ("MCP", "PIP", "radius")
 HALF_SIDE = {"MCP": 0.085, "PIP": 0.075, "radius": 0.14}
+CLOSING_AGE_YEARS = 17.5
 CARPUS = "capitate-scaphoid-lunate"
 RADIUS_SHIFT = 0.065
 PATCH = 48
@@ -65,6 +66,18 @@ class Maturity:
     low: float
     high: float
     joints: tuple[str, ...]
+
+    def given_age(self, age_years: float | None) -> Maturity:
+        """The same judgement once the patient's age is known: the odds of open plates are multiplied by the odds at that age.
+
+        Plates of the hand close between 15 and 20 years, the radius last (Greulich and Pyle 1959): even odds at 17.5 years, times e for
+        each 0.8 years less. Without an age nothing changes.
+        """
+        if age_years is None:
+            return self
+        chance = min(max(self.open_probability, 1e-9), 1 - 1e-9)
+        odds = float(np.log(chance / (1 - chance))) + min(max((CLOSING_AGE_YEARS - age_years) / 0.8, -12.0), 12.0)
+        return replace(self, open_probability=1.0 / (1.0 + float(np.exp(-odds))))
 
     def bone_age_months(self, sex: Literal["F", "M"] | None = None) -> tuple[float, float, float]:
         """Bone age in months with its 90 % interval (value, low, high); with unknown sex the interval holds both.
