@@ -195,9 +195,7 @@ def wrists(locator: HandLocator, data: Path) -> None:
             found += 1
             right += best.chirality == row["side"]
             fingers += any(best.places[f"PIP {k}"].inside for k in (2, 3, 4, 5))
-    print(
-        f"wrist crops of rheumatoid arthritis: n = {len(rows)}, found {found}, side right {right}, a finger joint said to be inside {fingers}"
-    )
+    print(f"wrist crops of rheumatoid arthritis: n = {len(rows)}, found {found}, side right {right}, with a finger joint inside {fingers}")
 
 
 def main() -> None:
@@ -221,8 +219,9 @@ def main() -> None:
             raw, out = errors(hands, found)
             base = base or median(out)
             print(
-                f"  {way:9s} {degrees:4.0f} deg: median {interval(raw, median)}, offset out {interval(out, median)} (x{median(out) / base:.2f}), "
-                f"within 4 % {interval(out, within)}, found {sum(f is not None for f in found)}/{len(hands)}, side {right}/{len(hands)}, {seconds:.2f} s"
+                f"  {way:9s} {degrees:4.0f} deg: median {interval(raw, median)}, offset out {interval(out, median)} "
+                f"(x{median(out) / base:.2f}), within 4 % {interval(out, within)}, "
+                f"found {sum(f is not None for f in found)}/{len(hands)}, side {right}/{len(hands)}, {seconds:.2f} s"
             )
             if way == "as is" and not degrees:
                 print(
