@@ -158,10 +158,12 @@ def _components(
     if not count:
         return []
     areas = np.bincount(labels.ravel(), minlength=count + 1)
+    areas[0] = 0
     rows, columns = image.shape
+    places = ndimage.find_objects(labels)
     found = []
-    for index, place in enumerate(ndimage.find_objects(labels), start=1):
-        (r0, r1), (c0, c1) = ((s.start, s.stop) for s in place)
+    for index in np.flatnonzero((areas >= MIN_HEIGHT) & (areas <= (MAX_HEIGHT * longest) ** 2)):
+        (r0, r1), (c0, c1) = ((s.start, s.stop) for s in places[index - 1])
         height, width = r1 - r0, c1 - c0
         longer, shorter = max(height, width), min(height, width)
         if longer < MIN_HEIGHT or longer > MAX_HEIGHT * longest or shorter < 0.25 * longer or shorter < 4:
