@@ -64,7 +64,7 @@ def model() -> JointsReader:
 def one(seed: int) -> dict[str, object]:
     """Of one patient: for each graded joint (key, true grade, probabilities), and the hands that were missed."""
     hands = simulate_hand(seed, both=True, pixel_mm=PIXEL_MM, hands=damage(seed))  # type: ignore[arg-type]
-    truth = {(name, hand.side, FEATURE): joint.grade for hand in hands.truth for name, joint in hand.joints.items() if name in JOINTS}
+    truth = {(name, hand.side, FEATURE): joint.grade for hand in hands.hands for name, joint in hand.joints.items() if name in JOINTS}
     reading = model().read(hands.study)
     graded = {
         (f.site, f.side, f.feature): (truth[(f.site, str(f.side), FEATURE)], f.grade, f.probabilities)
