@@ -64,67 +64,6 @@ class SmallNetwork(nn.Module):
         return out
 
 
-class Gradients(nn.Module):
-    """How much grey values rise in each of eight directions at two scales, cell by cell: fixed filters, nothing to train.
-
-    The first channel is looked at; of further channels only the mean is kept. The cells' values are brought to unit length and then
-    to their square roots, so that contrast does not matter (histograms of oriented gradients: Dalal and Triggs, CVPR 2005).
-
-    Args:
-        cell: rows and columns of a cell.
-        extra: further channels of the input.
-    """
-
-    def __init__(self, cell: tuple[int, int], extra: int) -> None:
-        super().__init__()
-        self.cell, self.extra = cell, extra
-        self.register_buffer("filters", torch.from_numpy(_derivatives()))
-
-    def forward(self, plane: torch.Tensor) -> torch.Tensor:
-        """[batch, 1 + extra, y, x] to [batch, features]."""
-        rises = torch.relu(nn.functional.conv2d(plane[:, :1], self.filters, padding=self.filters.shape[-1] // 2))
-        cells = nn.functional.avg_pool2d(rises, self.cell).flatten(1)
-        cells = torch.sqrt(cells / (cells.norm(dim=1, keepdim=True) + 1e-3) + 1e-6)
-        return torch.cat([cells, plane[:, 1 : 1 + self.extra].mean(dim=(2, 3))], dim=1)
-
-
-def _derivatives(directions: int = 8, scales: tuple[float, ...] = (0.8, 1.7), size: int = 9) -> npt.NDArray[np.float32]:
-    """Derivatives of Gaussians, [directions * scales, 1, size, size]."""
-    y, x = np.mgrid[0:size, 0:size] - size // 2
-    found = []
-    for sigma in scales:
-        bell = np.exp(-(x**2 + y**2) / (2 * sigma**2))
-        for k in range(directions):
-            angle = 2 * np.pi * k / directions
-            kernel = (x * np.cos(angle) + y * np.sin(angle)) * bell
-            found.append(kernel / np.abs(kernel).sum())
-    return np.stack(found)[:, None].astype(np.float32)
-
-
-class GradientNetwork(nn.Module):
-    """Fixed gradients and a small perceptron on them: trained in seconds, since the gradients are computed once.
-
-    Args:
-        cell: rows and columns of a cell of :class:`Gradients`.
-        features: how many numbers the gradients give for the plane in question.
-        extra: further channels of the input.
-        hidden: width of the hidden layer.
-        outputs: numbers given out.
-    """
-
-    def __init__(self, cell: tuple[int, int], features: int, extra: int, hidden: int, outputs: int) -> None:
-        super().__init__()
-        self.gradients = Gradients(cell, extra)
-        self.perceptron = nn.Sequential(
-            nn.Dropout(0.2), nn.Linear(features + extra, hidden), nn.ReLU(), nn.Dropout(0.2), nn.Linear(hidden, outputs)
-        )
-
-    def forward(self, plane: torch.Tensor) -> torch.Tensor:
-        """[batch, 1 + extra, y, x] to [batch, outputs]."""
-        out: torch.Tensor = self.perceptron(self.gradients(plane))
-        return out
-
-
 def _layer(before: int, after: int, stride: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.GroupNorm(min(8, after // 4), after), nn.ReLU())
 
