@@ -90,10 +90,10 @@ def main() -> None:
         places = [p for p in hand.places.values() if p.name not in CARPAL]
         spaces = measure_spaces(hand.pixels, places)
         for place, space in zip(places, spaces, strict=True):
-            if space.unmeasurable is not None or space.quality < 0.5 or space.mean_px < 1:
+            if space.unmeasurable is not None or space.quality < 0.5 or space.minimum_px < 0.5:
                 continue
             axis = np.array(place.axis)
-            direction = (space.distal_px - space.proximal_px) / space.widths_px[:, None]
+            direction = (space.distal_px - space.proximal_px) / np.maximum(space.widths_px, 1e-6)[:, None]
             square = float(np.mean(direction @ axis))
             for share in SHARES:
                 shift = share * space.mean_px / square

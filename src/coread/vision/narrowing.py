@@ -24,7 +24,7 @@ GRADES = (0, 1, 2, 3, 4)
 LEVEL = 0.90
 
 # How often each grade is met in a joint of an exam that is sent for scoring: most joints are normal even in established disease.
-PRIOR = (0.60, 0.13, 0.15, 0.09, 0.03)
+PRIOR = (0.54, 0.14, 0.18, 0.10, 0.04)
 # Cuts of what is left (share of the expected width): "doubtful" is taken as 80-90 %, half is the definition's own.
 _NORMAL, _DOUBTFUL, _HALF, _LEAST = 0.90, 0.80, 0.50, 0.05
 # Spread of whole hands about the norm (log), and the grid over it: bounded, for a hand narrowed throughout is no hand of narrow spaces.
