@@ -100,21 +100,26 @@ def main() -> None:
                 image = narrowed(hand.pixels, place, space, shift)
                 off = rng.normal(size=2) * 0.06 * place.width_px
                 again = replace(place, center_px=(place.center_px[0] + off[0], place.center_px[1] + off[1]))
-                joint = measure_spaces(image, [again])[0]
+                joint = measure_spaces(image, [again, *(p for p in places if p is not place)])[0]
                 unit = 100 / space.bone_width_px
-                general.append((hand.name, place.name, shift * square * unit, (space.mean_px - joint.mean_px) * unit))
+                general.append((hand.name, place.name, shift * square * unit, (space.mean_px - joint.mean_px) * unit, share))
                 grade = grade_hand([joint, *(s for s in spaces if s is not space)])[0].grade
                 grades.append((share, grade))
             at = float(rng.choice([-0.15, 0.0, 0.15]))
             image = narrowed(hand.pixels, place, space, 0.6 * space.mean_px, at)
-            joint = measure_spaces(image, [place])[0]
+            joint = measure_spaces(image, [place, *(p for p in places if p is not place)])[0]
             here = np.argmin(np.abs(space.positions - at)), np.argmin(np.abs(joint.positions - at))
             lost = (space.widths_px[here[0]] - joint.widths_px[here[1]]) / (0.6 * space.mean_px)
             focal.append((hand.name, lost, joint.minimum_px / joint.mean_px - space.minimum_px / space.mean_px))
     print(f"{'figure':58s} {'value':>8s} {'low':>8s} {'high':>8s} {'n':>5s}")
-    for label, keep in (("all", "MP"), ("MCP", "M"), ("PIP", "P")):
-        chosen = [g for g in general if g[1][0] in keep and np.isfinite(g[3])]
-        values, names = np.array([g[2:] for g in chosen]), np.array([g[0] for g in chosen])
+    for label, keep, most in (
+        ("losses to 80 %", "MP", 1),
+        ("losses to 40 %", "MP", 0.5),
+        ("MCP to 40 %", "M", 0.5),
+        ("PIP to 40 %", "P", 0.5),
+    ):
+        chosen = [g for g in general if g[1][0] in keep and np.isfinite(g[3]) and g[4] < most]
+        values, names = np.array([g[2:4] for g in chosen]), np.array([g[0] for g in chosen])
         line(f"{label}: slope, measured on true loss", *bootstrap(values, names, lambda v: np.polyfit(v[:, 0], v[:, 1], 1)[0]), len(values))
         line(f"{label}: intercept, % of bone width", *bootstrap(values, names, lambda v: np.polyfit(v[:, 0], v[:, 1], 1)[1]), len(values))
         line(

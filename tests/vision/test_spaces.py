@@ -92,8 +92,8 @@ def test_one_bone_has_no_space() -> None:
 
 
 def test_wrist_joint_without_a_gap_is_unmeasurable_not_fused() -> None:
-    pixels, place = draw(Joint(fused=True, bone_mm=13.0))
-    space = measure_space(pixels, replace(place, name="CMC 3", width_px=79.0))
+    ramp = np.broadcast_to(np.linspace(0.3, 0.7, 400, dtype=np.float32)[:, None], (400, 400))
+    space = measure_space(ramp, Place("CMC 3", (200.0, 200.0), (0.0, -1.0), 79.0))
     assert space.unmeasurable is not None
     assert "overlap" in space.unmeasurable
     assert np.isnan(space.mean_px)
