@@ -90,7 +90,8 @@ def test_pixels_that_are_no_radiograph() -> None:
 
 
 def test_a_hand_must_have_been_found() -> None:
-    assert "no hand was found in it" in str(scope.refused_by_hands(0.99, []))
+    assert "no hand was found in it" in str(scope.refused_by_hands(0.3, []))
+    assert "too little of it" in str(scope.refused_by_hands(0.99, []))
     assert "best match 0.12" in str(scope.refused_by_hands(0.2, [Found(0.12), Found(0.03)]))
     assert scope.refused_by_hands(0.2, [Found(0.12), Found(0.93)]) is None
     assert scope.refused_by_hands(0.9, [Found(0.12)]) is None

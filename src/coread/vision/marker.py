@@ -30,7 +30,7 @@ LEVELS = 14
 MIN_HEIGHT, MAX_HEIGHT = 8, 0.16
 LEAST_READ = 14
 NEEDED = 0.75
-NEEDED_MIRRORED = 0.80
+NEEDED_MIRRORED = 0.85
 WEIGHTS = Path(__file__).parents[1] / "models" / "hand_marker.onnx"
 
 

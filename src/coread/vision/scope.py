@@ -159,6 +159,8 @@ def refused_by_pixels(pixels: npt.NDArray[np.float32]) -> str | None:
 def refused_by_hands(likeness: float, hands: Sequence[Scored]) -> str | None:
     """A refusal because the locator found no hand, or because what it found and the image's likeness together are too little."""
     best = max((hand.score for hand in hands), default=None)
+    if best is None and likeness >= NEEDED:
+        return f"this looks like a part of a hand (likeness {likeness:.2f}), but shows too little of it to place its joints"
     if best is None:
         return f"{NOT_A_HAND}no hand was found in it (likeness {likeness:.2f})"
     sure = certainty(likeness, best)
