@@ -92,7 +92,7 @@ def test_two_hands(locator: HandLocator) -> None:
 
 
 def test_fingers_outside_are_said_to_be_outside(locator: HandLocator, film: SimulatedHand) -> None:
-    cut = int(min(film.hand.sites_px[f"PIP {k}"][1] for k in (2, 3, 4, 5))) + 200
+    cut = int(min(film.hand.sites_px[f"PIP {k}"][1] for k in (2, 3, 4, 5))) + 150
     hand = only(locator.locate(np.ascontiguousarray(film.pixels[cut:])))
     sites = {name: point - np.array([0, cut]) for name, point in sites_of(film).items()}
     for name, place in hand.places.items():

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from coread.errors import DefinitionError, InputError
 from coread.vision.network import Network
 from coread.vision.peaks import Found, find_hand, find_peaks, sigmoid, soft_places
-from coread.vision.pose import HAND_FRAME, Array, Pixels, Pose, canonical_crop, reductions
+from coread.vision.pose import HAND_FRAME, Array, CropFrame, Pixels, Pose, canonical_crop, reductions
 from coread.vision.shape import N_LANDMARKS, ShapeFit, hand_length, shape_model
 from coread.vision.sites import SITES, SiteRule, site_axis, site_centre
 
@@ -33,7 +33,8 @@ NEAR = 0.04
 """Share of hand length within which a place counts as found."""
 _STRIDE = 4
 _ZOOMS = (1.0, 1.7)
-_CLEAR = 0.45
+_CLEAR = 0.58
+_UPRIGHT = 0.72
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,10 @@ class _Seen:
     found: Found
     inverted: bool
 
+    @property
+    def merit(self) -> float:
+        return self.found.support * self.found.share
+
 
 class HandLocator:
     """Finds the hands of a radiograph.
@@ -168,32 +173,50 @@ class HandLocator:
     def _look(self, levels: tuple[Pixels, ...]) -> list[tuple[Pose, float, bool]]:
         """Pose, score and polarity of each hand that the coarse network sees.
 
-        Part of a hand that fills the image is seen better from farther away, as part of a hand in a collimated field.
+        Part of a hand that fills the image is seen better from farther away, as part of a hand in a collimated field; and a hand seen
+        with doubt is looked at again upright and in the size that the network knows best.
         """
+        rows, columns = levels[0].shape
+        middle = ((columns - 1) / 2, (rows - 1) / 2)
         best: list[_Seen] = []
         for zoom in _ZOOMS:
-            seen = self._look_from(levels, zoom)
+            seen = self._look_from(levels, Pose(middle, zoom * max(rows, columns) / self._side, 0.0, False))
             if max((one.found.share for one in seen), default=0.0) > max((one.found.share for one in best), default=0.0):
                 best = seen
             if best and best[0].found.share >= _CLEAR:
                 break
-        if len(best) == 2 and _overlap(best[0].pose, best[1].pose):
+        best = [self._look_again(levels, one) if one.found.share < _CLEAR else one for one in best]
+        best.sort(key=lambda one: -one.merit)
+        if len(best) == 2 and (best[0].pose.mirrored == best[1].pose.mirrored or _overlap(best[0].pose, best[1].pose)):
             best = best[:1]
         return [(one.pose, min(1.0, one.found.share), one.inverted) for one in best if one.found.share >= self.calibration.least_score]
 
-    def _look_from(self, levels: tuple[Pixels, ...], zoom: float) -> list[_Seen]:
-        """What is seen with the image shrunk to 1 / zoom of the network's input, the best supported first."""
-        side = int(self._coarse.facts["side"])
-        rows, columns = levels[0].shape
-        frames = [_Letterbox(side, zoom * max(rows, columns) / side, (columns, rows), mirrored) for mirrored in (False, True)]
-        logits = self._coarse.run(np.stack([frame.draw(levels) for frame in frames])[:, None])[0]
+    def _look_again(self, levels: tuple[Pixels, ...], one: _Seen) -> _Seen:
+        """The better of what was seen and what an upright view of the same place shows, as either hand."""
+        upright = replace(one.pose, length_px=one.pose.length_px / (_UPRIGHT * self._side), mirrored=False)
+        return max([one, *self._look_from(levels, upright)], key=lambda seen: seen.merit)
+
+    @property
+    def _side(self) -> int:
+        return int(self._coarse.facts["side"])
+
+    def _look_from(self, levels: tuple[Pixels, ...], view: Pose) -> list[_Seen]:
+        """What the coarse network sees in a square view and in its mirror image, the best supported first.
+
+        Args:
+            levels: the image.
+            view: carries pixels of the view, counted from its middle, to the image.
+        """
+        frame = CropFrame((self._side, self._side), 1.0)
+        views = [replace(view, mirrored=mirrored) for mirrored in (False, True)]
+        logits = self._coarse.run(np.stack([canonical_crop(levels, one, frame) for one in views])[:, None])[0]
         seen = []
-        for frame, out in zip(frames, logits, strict=True):
+        for one, out in zip(views, logits, strict=True):
             chance = np.asarray(sigmoid(out), dtype=np.float32)
             found = find_hand(find_peaks(chance[:N_LANDMARKS]), (out.shape[1], out.shape[2]), self._model)
             if found is not None:
-                seen.append(_Seen(frame.pose(found.pose), found, _polarity(chance[N_LANDMARKS], found.points)))
-        return sorted(seen, key=lambda one: -one.found.support * one.found.share)
+                seen.append(_Seen(_compose(one, frame, found.pose), found, _polarity(chance[N_LANDMARKS], found.points)))
+        return sorted(seen, key=lambda one: -one.merit)
 
     def _hand(self, levels: tuple[Pixels, ...], pose: Pose, score: float, inverted: bool) -> Hand:
         read = self._read(levels, pose, inverted)
@@ -263,33 +286,12 @@ def join(points: Array, mass: Array, pose: Pose, calibration: Calibration, shape
     return _Read(out, np.where(believed, confidence, 0.6 * expected), fit, int((~believed & inside).sum()))
 
 
-@dataclass(frozen=True, slots=True)
-class _Letterbox:
-    """The whole image as the coarse network sees it."""
-
-    side: int
-    shrink: float
-    size: tuple[int, int]
-    mirrored: bool
-
-    def draw(self, levels: tuple[Pixels, ...]) -> Pixels:
-        """The small square image, mirrored or not."""
-        columns, rows = self.size
-        small = canonical_crop(
-            levels,
-            Pose(((columns - 1) / 2, (rows - 1) / 2), self.shrink, 0.0, False),
-            replace(HAND_FRAME, size=(self.side, self.side), length_px=1.0),
-        )
-        return np.ascontiguousarray(small[:, ::-1]) if self.mirrored else small
-
-    def pose(self, found: Pose) -> Pose:
-        """A pose in cells of the heat map as a pose in the image."""
-        origin = (np.array(found.origin_px) + 0.5) * _STRIDE - 0.5
-        column = self.side - 1 - origin[0] if self.mirrored else origin[0]
-        middle = (self.side - 1) / 2
-        place = ((column - middle) * self.shrink + (self.size[0] - 1) / 2, (origin[1] - middle) * self.shrink + (self.size[1] - 1) / 2)
-        angle = -found.angle_rad if self.mirrored else found.angle_rad
-        return Pose((float(place[0]), float(place[1])), found.length_px * _STRIDE * self.shrink, float(angle), self.mirrored)
+def _compose(view: Pose, frame: CropFrame, found: Pose) -> Pose:
+    """A pose in cells of a view's heat map as a pose in the image."""
+    origin = view.to_image(frame.to_canonical((np.array(found.origin_px) + 0.5) * _STRIDE - 0.5))
+    angle = view.angle_rad + (-found.angle_rad if view.mirrored else found.angle_rad)
+    angle = float(np.angle(np.exp(1j * angle)))
+    return Pose((float(origin[0]), float(origin[1])), found.length_px * _STRIDE * view.length_px, angle, view.mirrored)
 
 
 def _polarity(chance: npt.NDArray[np.float32], points: Array) -> bool:

@@ -64,14 +64,17 @@ def find_peaks(maps: Maps, least: float = 0.1, most: int = 3) -> Peaks:
         keep.extend(int(n) for n in own[np.argsort(-strength[own])[:most]])
     chosen = np.asarray(sorted(keep), dtype=np.intp)
     landmark, row, column, strength = landmark[chosen], row[chosen], column[chosen], strength[chosen]
-    padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)))
-    step = np.array([-1, 0, 1])
-    around = padded[landmark[:, None, None], row[:, None, None] + 1 + step[None, :, None], column[:, None, None] + 1 + step[None, None, :]]
-    total = np.maximum(around.sum(axis=(1, 2)), 1e-9)
-    points = np.stack(
-        [column + (around * step[None, None, :]).sum(axis=(1, 2)) / total, row + (around * step[None, :, None]).sum(axis=(1, 2)) / total],
-        axis=1,
-    )
+    logs = np.log(np.pad(maps, ((0, 0), (1, 1), (1, 1)), mode="edge") + 1e-4)
+    centre = logs[landmark, row + 1, column + 1]
+    shifts = []
+    for before, after in (
+        (logs[landmark, row + 1, column], logs[landmark, row + 1, column + 2]),
+        (logs[landmark, row, column + 1], logs[landmark, row + 2, column + 1]),
+    ):
+        # the top of the parabola through three logarithms, which for a Gaussian is its centre
+        curve = np.minimum(before + after - 2 * centre, -1e-3)
+        shifts.append(np.clip((before - after) / (2 * curve), -0.5, 0.5))
+    points = np.stack([column + shifts[0], row + shifts[1]], axis=1)
     return Peaks(landmark, points.astype(float), strength)
 
 
