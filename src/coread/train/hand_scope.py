@@ -17,6 +17,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
+from coread.formats.open import open_study
 from coread.train.hand_small import Batch, SmallNetwork, export, fit, recipe
 from coread.vision.scope import THUMBNAIL, thumbnail
 
@@ -218,11 +219,9 @@ def pieces_of(images: list[Planes], smallest: float) -> Draw:
 
 def brain_slices(data: Path, count: int, rng: np.random.Generator) -> list[Planes]:
     """Slices of the brains of :data:`BRAINS` in the three directions."""
-    import nibabel
-
     found = []
     for name in BRAINS:
-        volume = np.asarray(nibabel.load(data / name).dataobj, dtype=np.float32)
+        volume = open_study(data / name).images[0].pixels
         for _ in range(count // len(BRAINS)):
             axis = int(rng.integers(3))
             index = int(volume.shape[axis] * rng.uniform(0.25, 0.75))
