@@ -35,6 +35,7 @@ _STRIDE = 4
 _ZOOMS = (1.0, 1.7)
 _CLEAR = 0.58
 _UPRIGHT = 0.72
+_BORDER = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +280,9 @@ def join(points: Array, mass: Array, pose: Pose, calibration: Calibration, shape
         fit = model.fit(points, np.where(kept, doubt, np.inf), pose.mirrored)
     gap = np.linalg.norm(points - fit.points_px, axis=1) / fit.pose.length_px
     confidence = sigmoid(calibration.bias + calibration.mass * odds_of(mass) + calibration.gap * gap)
+    # A joint cut by the border looks like one that lies just inside it.
+    border = np.minimum(points + 0.5, np.array([shape[1], shape[0]]) - 0.5 - points).min(axis=1) / fit.pose.length_px
+    confidence = confidence * np.clip(border / _BORDER, 0.3, 1.0)
     believed = inside & (trust > 0.1) & (gap < 0.06)
     # What the shape alone says is off by its own deviation; within 4 % with the probability of a planar normal error.
     expected = 1 - np.exp(-(NEAR**2) / np.maximum((fit.deviation_px / fit.pose.length_px) ** 2, 1e-8))
