@@ -59,7 +59,7 @@ SITES: Mapping[str, SiteRule] = {
     "scaphotrapeziotrapezoid": _mean((11, 12), ((8, 10), (11, 12)), 0.042),
     "capitate-scaphoid-lunate": _mean((10,), ((7, 8), (15,)), 0.049),
     "radiocarpal": SiteRule({7: 0.5, 8: 0.5}, ((3, 4), (7, 8)), 0.090, (0.006, 0.0)),
-    "radius": _mean((3, 4, 5, 7, 8), ((3, 4), (7, 8)), 0.165),
+    "radius": SiteRule({3: 0.3, 4: 0.3, 5: 0.2, 7: 0.1, 8: 0.1}, ((3, 4), (7, 8)), 0.165),
     "ulna": _mean((0, 1, 2), ((0, 2), (1,)), 0.080),
     "trapezium-trapezoid": _mean((11, 12, 16, 17), ((11, 12), (16, 17)), 0.110),
     "scaphoid": _mean((5, 8, 10, 11, 12), ((8,), (11, 12)), 0.080),
