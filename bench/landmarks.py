@@ -168,7 +168,10 @@ def locate_all(locator: HandLocator, hands: list[Truth], way: str, degrees: floa
 
 
 def sides(locator: HandLocator, data: Path, most: int) -> None:
-    """Side by anatomy on images without any label. Truth: ``landmark_sides.csv``, seen by eye; all others show left hands."""
+    """Side by anatomy on images without any label. Truth: ``landmark_sides.csv``, seen by eye; all others show left hands.
+
+    Nearly all of these images were learned from with labels that an earlier round made, so this is no figure on unseen hands.
+    """
     with (data / "hand_joints" / "images.csv").open(encoding="utf-8", newline="") as file:
         rows = [r for r in csv.DictReader(file) if r["has_keypoints21"] + r["has_boxes17"] + r["has_pseudo13"] == "000"]
     with (Path(__file__).parent / "landmark_sides.csv").open(encoding="utf-8", newline="") as file:
@@ -182,7 +185,9 @@ def sides(locator: HandLocator, data: Path, most: int) -> None:
             wrong.append(row["image"])
     n = min(most, len(rows))
     ok = n - len(wrong) - len(none)
-    print(f"\nside on {n} whole hands without labels: right in {ok}, wrong {wrong}, no hand found {none}")
+    print(
+        f"\nside on {n} whole hands without labels (most learned from, side by an earlier round): right in {ok}, wrong {wrong}, no hand found {none}"
+    )
 
 
 def wrists(locator: HandLocator, data: Path) -> None:
