@@ -186,7 +186,7 @@ def sides(locator: HandLocator, data: Path, most: int) -> None:
     n = min(most, len(rows))
     ok = n - len(wrong) - len(none)
     print(
-        f"\nside on {n} whole hands without labels (most learned from, side by an earlier round): right in {ok}, wrong {wrong}, no hand found {none}"
+        f"\nside on {n} whole hands without labels (most learned from): right in {ok}, wrong {wrong}, no hand found {none}"
     )
 
 
