@@ -150,7 +150,7 @@ class JointsReader:
                 side=side,
                 side_source=sides.source,
                 hand=hand,
-                maturity=self._judge(pixels, hand),
+                maturity=self._judge(pixels, hand, study.age_years),
                 pixels=pixels,
                 spacing_mm=(spacing[-2], spacing[-1]) if spacing else None,
             )
@@ -158,8 +158,9 @@ class JointsReader:
         ]
         return seen, [*sides.warnings, *(w for hand in found for w in hand.warnings)]
 
-    def _judge(self, pixels: Pixels, hand: Hand) -> Maturity | None:
-        return self.maturity.judge(pixels, anchors_of_places(hand.places, hand.length_px), hand.length_px)
+    def _judge(self, pixels: Pixels, hand: Hand, age_years: float | None) -> Maturity | None:
+        judged = self.maturity.judge(pixels, anchors_of_places(hand.places, hand.length_px), hand.length_px)
+        return judged and judged.given_age(age_years)
 
     def _mature(self, seen: SeenHand) -> bool:
         return seen.maturity is None or seen.maturity.open_probability < self.card.parameters["open_plates"]
