@@ -79,6 +79,8 @@ class ScopeCheck:
 
     def __init__(self, weights: Path = WEIGHTS, threads: int | None = None) -> None:
         self._network = Network(weights, threads)
+        # The image asked about last: it is asked about again once its hands were looked for.
+        self._judged: tuple[npt.NDArray[np.float32], float] | None = None
 
     def likeness(self, pixels: npt.NDArray[np.float32]) -> float:
         """Probability that [y, x] pixels show a hand radiograph or a part of one, of either polarity, at any angle.
@@ -104,7 +106,9 @@ class ScopeCheck:
         shown = refused_by_pixels(pixels)
         if shown is not None:
             return shown
-        likeness = self.likeness(grey(pixels))
+        if self._judged is None or self._judged[0] is not pixels:
+            self._judged = (pixels, self.likeness(grey(pixels)))
+        likeness = self._judged[1]
         if hands is None:
             return None if likeness >= LEAST_LIKENESS else f"{NOT_A_HAND}it does not look like one at all (likeness {likeness:.2f})"
         return refused_by_hands(likeness, hands)
