@@ -185,9 +185,7 @@ def sides(locator: HandLocator, data: Path, most: int) -> None:
             wrong.append(row["image"])
     n = min(most, len(rows))
     ok = n - len(wrong) - len(none)
-    print(
-        f"\nside on {n} whole hands without labels (most learned from): right in {ok}, wrong {wrong}, no hand found {none}"
-    )
+    print(f"\nside on {n} whole hands without labels (most learned from): right in {ok}, wrong {wrong}, no hand found {none}")
 
 
 def wrists(locator: HandLocator, data: Path) -> None:

@@ -123,9 +123,8 @@ def main() -> None:
         draws.append(quadratic_kappa([t for t, _ in sample], [g for _, g in sample]))
     low, high = np.quantile(draws, [0.025, 0.975])
     joints = sum(int(p["joints"]) for p in patients)  # type: ignore[call-overload]
-    print(
-        f"quadratic kappa of narrowing, from the file on: {kappa:.3f} ({low:.3f}-{high:.3f}), n = {len(pairs)} joints of {len(patients)} patients"
-    )
+    count = f"n = {len(pairs)} joints of {len(patients)} patients"
+    print(f"quadratic kappa of narrowing, from the pixels on: {kappa:.3f} ({low:.3f}-{high:.3f}), {count}")
     print(f"joints graded: {len(pairs)} of {joints}")
     for name in TOTALS:
         errors = []

@@ -20,7 +20,10 @@ def trace(command: list[str], log: Path, home: Path) -> tuple[list[str], list[st
     calls = "trace=network,openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,symlink"
     environment = {**os.environ, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(home)}
     done = subprocess.run(
-        [program("strace"), "-f", "-qq", "-s", "4096", "-e", calls, "-o", str(log), *command], env=environment, capture_output=True, text=True
+        [program("strace"), "-f", "-qq", "-s", "4096", "-e", calls, "-o", str(log), *command],
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     written, connected = [], []
@@ -55,7 +58,8 @@ def test_read_keeps_to_its_folder_and_off_the_network(tmp_path: Path, home: Path
 
 
 def test_the_judge_sees_a_write_and_a_connection(tmp_path: Path, home: Path) -> None:
-    code = f"import socket; open({str(home / 'id')!r}, 'w').close(); s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('127.0.0.1', 9))"
+    probe = "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('127.0.0.1', 9))"
+    code = f"import socket; open({str(home / 'id')!r}, 'w').close(); {probe}"
     written, connected = trace([sys.executable, "-c", code], tmp_path / "log", home)
     assert str(home / "id") in written
     assert connected

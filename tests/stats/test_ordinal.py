@@ -33,5 +33,5 @@ def test_wider_with_correlation_and_level() -> None:
     ("p", "g", "r"), [([], [], 0.1), ([[0.5, 0.4]], [[0, 1]], 0.1), ([[0.5, 0.5]], [[0, 1, 2]], 0.1), ([[0.5, 0.5]], [[0, 1]], 1.5)]
 )
 def test_refuses(p: list[list[float]], g: list[list[float]], r: float) -> None:
-    with pytest.raises(ValueError, match="need|must"):
+    with pytest.raises(ValueError, match=r"need|must"):
         sum_interval(p, g, r)

@@ -21,5 +21,5 @@ def test_symmetry() -> None:
 
 @pytest.mark.parametrize(("count", "n", "level"), [(1, 0, 0.95), (3, 2, 0.95), (-1, 2, 0.95), (1, 2, 1.0)])
 def test_refuses(count: int, n: int, level: float) -> None:
-    with pytest.raises(ValueError, match="must lie|needs"):
+    with pytest.raises(ValueError, match=r"must lie|needs"):
         wilson(count, n, level)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 from scipy import ndimage
@@ -109,13 +110,13 @@ def _plate(image: Pixels, marker: tuple[str, float, float, float, float, float, 
         return image
     part = (slice(r0 - top, r1 - top), slice(c0 - left, c1 - left))
     out = image.copy()
-    patch = out[r0:r1, c0:c1]
-    patch = patch * (1 - under[part]) + under[part] * (0.7 * plate + 0.3 * patch)
-    out[r0:r1, c0:c1] = patch * (1 - ink[part]) + letters * ink[part]
+    below = out[r0:r1, c0:c1]
+    card = below * (1 - under[part]) + under[part] * (0.7 * plate + 0.3 * below)
+    out[r0:r1, c0:c1] = card * (1 - ink[part]) + letters * ink[part]
     return out
 
 
-def in_field(look: Look, points: Array) -> Array:
+def in_field(look: Look, points: Array) -> npt.NDArray[np.bool_]:
     """Whether points (n, 2), (column, row), lie inside the collimated field."""
     if look.field is None:
         return np.ones(len(points), dtype=bool)

@@ -71,7 +71,7 @@ def read_grey(path: Path) -> Pixels:
     """Pixels of a plain image, 0..1."""
     try:
         with PillowImage.open(path) as image:
-            return np.asarray(image.convert("L"), dtype=np.float32) / 255
+            return np.asarray(np.asarray(image.convert("L")) / 255, dtype=np.float32)
     except OSError as error:
         raise InputError(f"{path}: not an image that can be read ({error})") from error
 
