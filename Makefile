@@ -11,8 +11,8 @@ demo: .venv/core
 test: .venv/dev
 	$(PYTEST) -m "not train"
 
-test-all: .venv/train
-	$(PYTEST)
+test-all: test .venv/train
+	$(PYTEST) -m train
 
 lint: .venv/dev
 	$(BIN)/ruff check .

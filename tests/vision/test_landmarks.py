@@ -129,6 +129,7 @@ def test_impossible_landmark_is_repaired() -> None:
     assert read.confidence[26] < read.confidence[22]
 
 
+@pytest.mark.train
 def test_weights_without_calibration_are_refused(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     model = onnx.load(str(FINE))
