@@ -112,3 +112,17 @@ def test_names_stay_apart() -> None:
     assert len(set(names)) == 3
     assert names[0].startswith("hand-")
     assert names[2] == "fo_ot"
+
+
+def test_two_processes_read_what_one_reads(tmp_path: Path, hands: Reader, done: Path) -> None:
+    from PIL import Image
+
+    shutil.copy(EXAM, tmp_path / "a.dcm")
+    Image.new("L", (300, 300), 9).save(tmp_path / "b.png")
+    exams = exams_for([tmp_path / "a.dcm", tmp_path / "b.png"], tmp_path / "out")
+    outcomes = list(read_exams(exams, hands, tmp_path / "out", ("json",), jobs=2))
+    assert [o.status for o in outcomes] == ["read", "refused"]
+    alone = read_json(done / "out" / "good" / NAMES["json"])
+    beside = read_json(tmp_path / "out" / "a" / NAMES["json"])
+    assert [(f.label, f.grade) for f in beside.findings] == [(f.label, f.grade) for f in alone.findings]
+    assert beside.totals == alone.totals

@@ -7,11 +7,14 @@ import json
 import platform
 import re
 import shutil
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from coread.errors import CoreadError, InputError, OutOfScopeError
 from coread.formats.open import Exam, find_exams, open_study
 from coread.output import NAMES, write_all
 from coread.readers import Reader
+from coread.readers import reader as load_reader
 from coread.reading import Reading
 from coread.study import Study
 
@@ -54,7 +58,12 @@ def read_exam(path: str | Path, reader: Reader, out: str | Path, kinds: Sequence
 
 
 def read_exams(
-    exams: Sequence[Exam], reader: Reader, out: str | Path, kinds: Sequence[str] = tuple(NAMES), again: bool = False
+    exams: Sequence[Exam],
+    reader: Reader,
+    out: str | Path,
+    kinds: Sequence[str] = tuple(NAMES),
+    again: bool = False,
+    jobs: int = 1,
 ) -> Iterator[Outcome]:
     """Read many exams, each into its own folder under ``out``; a bad one is an outcome, not the end.
 
@@ -67,20 +76,43 @@ def read_exams(
         out: folder of folders; made where it is missing.
         kinds: outputs to write, out of json, csv, sr, page, pdf.
         again: read again what was already read.
+        jobs: exams read at the same time, each in a process with a reader of its own.
 
     Raises:
         InputError: ``out`` cannot be made, or an exam's folder under it holds what Coread did not write.
     """
     root = Path(out)
     _make(root)
-    for exam, name in zip(exams, exam_names(exams), strict=True):
-        folder = root / name
-        if exam.study is None:
-            reason = exam.error or "cannot be opened"
-            _write_record(folder, _record(str(exam.path), None, reader, {}) | {"status": "refused", "reason": reason})
-            yield Outcome(str(exam.path), folder, "refused", reason)
-        else:
-            yield _read(str(exam.path), exam.study, reader, folder, tuple(kinds), again)
+    tasks = [(exam, root / name, tuple(kinds), again) for exam, name in zip(exams, exam_names(exams), strict=True)]
+    if jobs < 2:
+        for task in tasks:
+            yield _outcome(reader, *task)
+        return
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, (reader.card.path,))
+    try:
+        yield from pool.map(_in_worker, tasks)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_WORKER: list[Reader] = []
+
+
+def _start_worker(card: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _WORKER.append(load_reader(card, threads=1))
+
+
+def _in_worker(task: tuple[Exam, Path, tuple[str, ...], bool]) -> Outcome:
+    return _outcome(_WORKER[0], *task)
+
+
+def _outcome(reader: Reader, exam: Exam, folder: Path, kinds: tuple[str, ...], again: bool) -> Outcome:
+    if exam.study is None:
+        reason = exam.error or "cannot be opened"
+        _write_record(folder, _record(str(exam.path), None, reader, {}) | {"status": "refused", "reason": reason})
+        return Outcome(str(exam.path), folder, "refused", reason)
+    return _read(str(exam.path), exam.study, reader, folder, kinds, again)
 
 
 def exams_for(paths: Iterable[str | Path], out: str | Path) -> list[Exam]:

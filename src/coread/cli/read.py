@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ def read(
     model: Annotated[str, typer.Option("-m", "--model", help="A model of `coread list models`, or the path of a card.")] = "hand_svdh",
     write: Annotated[str, typer.Option(help="Outputs to write, out of json,csv,sr,page,pdf.")] = "json,csv,sr,page,pdf",
     again: Annotated[bool, typer.Option("--again", help="Read again what was already read.")] = False,
+    jobs: Annotated[int, typer.Option(help="Exams read at the same time; 0: one a processor.", min=0)] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Read exams and write page, DICOM SR, table and JSON for each. Goes on past a bad exam, and on where it was stopped."""
@@ -30,9 +32,10 @@ def read(
 
     exams = exams_for(exam, output)
     chosen = reader(model)
+    jobs = jobs or (min(os.cpu_count() or 1, len(exams) // 3) or 1)
     outcomes = []
     with _progress(len(exams), silent=as_json) as step:
-        for outcome in read_exams(exams, chosen, output, kinds, again):
+        for outcome in read_exams(exams, chosen, output, kinds, again, jobs):
             outcomes.append(outcome)
             step(outcome.exam)
             if as_json:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +87,18 @@ def _volume(path: Path, shape: tuple[int, ...], affine: FloatArray, placed: bool
     if not placed:
         grid = Grid(grid.spacing_mm, "nifti")
     axes = ("t", "z", "y", "x")[-len(shape) :]
-
-    def load() -> Array:
-        return np.ascontiguousarray(_voxels(path).reshape(shape, order="F").T)
-
+    load = partial(_load_volume, path, shape)
     return Image(axes=axes, shape=shape[::-1], load=load, grid=grid, source=str(path), facts={"format": "NIfTI"})
+
+
+def _load_volume(path: Path, shape: tuple[int, ...]) -> Array:
+    return np.ascontiguousarray(_voxels(path).reshape(shape, order="F").T)
+
+
+def _load_slice(path: Path, shape: tuple[int, ...], order: tuple[int, ...], flip_down: bool, flip_across: bool) -> Array:
+    pixels = _voxels(path).reshape(shape, order="F").transpose(order)[:, :, 0]
+    pixels = pixels[:: -1 if flip_down else 1, :: -1 if flip_across else 1]
+    return robust(np.ascontiguousarray(pixels))
 
 
 def _slice(path: Path, shape: tuple[int, ...], affine: FloatArray, placed: bool) -> Image:
@@ -105,12 +113,7 @@ def _slice(path: Path, shape: tuple[int, ...], affine: FloatArray, placed: bool)
         flip_across = affine[world[0], across] < 0
         flip_down = (affine[world[1], down] < 0) != (world[1] == 2)
     order = (down, across, 3 - across - down)
-
-    def load() -> Array:
-        pixels = _voxels(path).reshape(shape, order="F").transpose(order)[:, :, 0]
-        pixels = pixels[:: -1 if flip_down else 1, :: -1 if flip_across else 1]
-        return robust(np.ascontiguousarray(pixels))
-
+    load = partial(_load_slice, path, shape, order, bool(flip_down), bool(flip_across))
     turned = affine.copy()
     for axis, flip in ((across, flip_across), (down, flip_down)):
         if flip:

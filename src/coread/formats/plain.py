@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -160,10 +161,7 @@ def _image(path: Path, image: Pillow.Image, sidecar: Sidecar | None, where: tupl
         if sidecar.spacing_mm is not None:
             grid = Grid(sidecar.spacing_mm, "sidecar")
     coloured = axes[-1] == "c"
-
-    def load() -> Array:
-        return _pixels(path, page, coloured, turn)
-
+    load = partial(_pixels, path, page, coloured, turn)
     return Image(axes=axes, shape=shape, load=load, grid=grid, source=str(path), frame=frame, facts=facts)
 
 

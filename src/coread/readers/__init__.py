@@ -27,8 +27,12 @@ class Reader(Protocol):
         """What was found and whether it can be read: ``readable``, ``reason`` where not, and facts for a person."""
 
 
-def reader(name: str | Path) -> Reader:
+def reader(name: str | Path, threads: int | None = None) -> Reader:
     """The reader of a shipped card by its id, or of any card by the path of its TOML file.
+
+    Args:
+        name: id or path of the card.
+        threads: threads for each network; None leaves the choice to the engine.
 
     Raises:
         InputError: there is no such card.
@@ -38,7 +42,7 @@ def reader(name: str | Path) -> Reader:
     if chosen.reader == "joints":
         from coread.readers.joints import JointsReader
 
-        return JointsReader(chosen)
+        return JointsReader(chosen, threads)
     raise DefinitionError(f"{chosen.path}: reader: expected joints, got {chosen.reader!r}")
 
 

@@ -54,18 +54,18 @@ class Seen:
 class JointsReader:
     """Reads hand radiographs onto a scoring system of joints, as its card says."""
 
-    def __init__(self, card: Card) -> None:
-        """Load the weights that the card names, each checked against its hash.
+    def __init__(self, card: Card, threads: int | None = None) -> None:
+        """Load the weights that the card names, each checked against its hash; ``threads`` for each network, None: the engine's choice.
 
         Raises:
             DefinitionError: weights are missing or not those of the card.
         """
         self.card = card
         self.system: ScoringSystem = system(card.system)
-        self.locator = HandLocator(card.checked("hand_coarse"), card.checked("hand_fine"))
-        self.markers = MarkerReader(card.checked("hand_marker"))
-        self.maturity = MaturityReader(card.checked("hand_maturity"))
-        self.scope = ScopeCheck(card.checked("hand_scope"))
+        self.locator = HandLocator(card.checked("hand_coarse"), card.checked("hand_fine"), threads)
+        self.markers = MarkerReader(card.checked("hand_marker"), threads)
+        self.maturity = MaturityReader(card.checked("hand_maturity"), threads)
+        self.scope = ScopeCheck(card.checked("hand_scope"), threads)
 
     def read(self, study: Study) -> Reading:
         """The reading of a study of one or two hands.
