@@ -95,7 +95,7 @@ def test_what_is_outside_is_said_to_be(left: SimulatedHand, hands: Reader, whole
 
 
 def test_a_growing_hand_is_located_but_not_graded(hands: Reader) -> None:
-    """Drawn growth plates are not those of a child, so the age that the file states is what must tell here; real ones: bench/maturity.py."""
+    """Drawn growth plates are not those of a child, so the stated age must tell here; real ones: bench/maturity.py."""
     child = simulate_hand(90_007, side="left", pixel_mm=0.15, plain=True, immature=True, scale=0.75, marker=None)
     reading = hands.read(replace(child.study, age_years=8.0))
     reasons = [f.unreadable for f in reading.findings if f.feature == NARROWING]
