@@ -126,3 +126,9 @@ def test_two_processes_read_what_one_reads(tmp_path: Path, hands: Reader, done: 
     beside = read_json(tmp_path / "out" / "a" / NAMES["json"])
     assert [(f.label, f.grade) for f in beside.findings] == [(f.label, f.grade) for f in alone.findings]
     assert beside.totals == alone.totals
+
+
+def test_a_long_name_leaves_room_for_what_is_added_to_it() -> None:
+    names = exam_names([Exam(Path("x" * 250 + end), None, "x") for end in ("1.png", "2.png")] + [Exam(Path("手" * 80 + ".png"), None, "x")])
+    assert len(set(names)) == 3
+    assert all(len(f".{name}.part".encode()) < 255 for name in names)

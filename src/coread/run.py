@@ -27,6 +27,8 @@ from coread.reading import Reading
 from coread.study import Study
 
 RECORD = "run.json"
+MAX_NAME = 200
+"""Bytes of a folder's name; file systems allow 255, of which the hash and the name while writing need some."""
 RECORDED_VERSIONS = ("coread", "numpy", "scipy", "onnxruntime", "pydicom", "highdicom")
 
 
@@ -133,14 +135,15 @@ def exams_for(paths: Iterable[str | Path], out: str | Path) -> list[Exam]:
 
 
 def exam_names(exams: Iterable[Exam]) -> list[str]:
-    """A folder name for each exam: the stem of its file or folder, with a short hash where two would be the same."""
+    """A folder name for each exam: the stem of its file or folder, with a short hash where two would be the same or one too long."""
     exams = list(exams)
     stems = [re.sub(r"[^\w.-]+", "_", Path(e.path).resolve().stem).strip(".") or "exam" for e in exams]
     counts = Counter(s.casefold() for s in stems)
     names = []
     for exam, stem in zip(exams, stems, strict=True):
-        if counts[stem.casefold()] > 1:
+        if counts[stem.casefold()] > 1 or len(stem.encode()) > MAX_NAME:
             key = f"{Path(exam.path).resolve()}|{exam.study.uid if exam.study else ''}"
+            stem = stem.encode()[:MAX_NAME].decode(errors="ignore")
             stem = f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
         names.append(stem)
     return names

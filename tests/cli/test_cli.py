@@ -39,6 +39,23 @@ def test_check_says_what_it_found_and_why_not(tmp_path: Path) -> None:
     assert "empty" in json.loads(bad.stdout)[0]["reason"]
 
 
+def test_check_goes_on_past_damaged_and_absent_files(tmp_path: Path) -> None:
+    import numpy as np
+    from PIL import Image
+
+    noise = np.random.default_rng(0).integers(0, 255, (400, 400), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "damaged.png")
+    whole = bytearray((tmp_path / "damaged.png").read_bytes())
+    whole[len(whole) // 2] ^= 255
+    (tmp_path / "damaged.png").write_bytes(whole)
+    done = coread("check", "damaged.png", "absent.png", EXAM, cwd=tmp_path)
+    assert done.returncode == 1
+    damaged, absent, good, *_ = done.stdout.splitlines()
+    assert damaged == "damaged.png: cannot be read: is damaged or cut short; export the image again"
+    assert absent == "absent.png: cannot be read: there is no such file or folder; check the path"
+    assert good.endswith("can be read")
+
+
 def test_read_goes_on_past_a_bad_exam_and_exits_1(tmp_path: Path) -> None:
     shutil.copy(EXAM, tmp_path / "good.dcm")
     (tmp_path / "cut.dcm").write_bytes(EXAM.read_bytes()[:4000])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import random
 import re
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -174,6 +175,15 @@ def test_decimal_comma_in_a_semicolon_sheet(tmp_path: Path) -> None:
     (reading,) = open_readings(write(tmp_path, text))
     assert reading.findings[0].value == 1.25
     assert reading.findings[0].side == "left"
+
+
+def test_a_damaged_xlsx_is_told_in_a_sentence(tmp_path: Path) -> None:
+    openpyxl.Workbook().save(tmp_path / "whole.xlsx")
+    with zipfile.ZipFile(tmp_path / "whole.xlsx") as whole, zipfile.ZipFile(tmp_path / "cut.xlsx", "w") as cut:
+        for name in whole.namelist():
+            cut.writestr(name, whole.read(name)[:-9] if name.endswith(".xml") else whole.read(name))
+    with pytest.raises(InputError, match="cannot be read as an"):
+        open_readings(tmp_path / "cut.xlsx")
 
 
 def test_xlsx(tmp_path: Path) -> None:

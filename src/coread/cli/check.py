@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from coread.cli.say import say_json
+from coread.errors import InputError
+
+if TYPE_CHECKING:
+    from coread.formats.open import Exam
 
 
 def check(
@@ -16,18 +20,20 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what was found in each exam, whether the model can read it, and why not."""
-    from coread.formats.open import find_exams
     from coread.readers import reader
 
     chosen = reader(model)
     answers: list[dict[str, Any]] = []
     for path in exam:
-        for found in find_exams(path):
+        for found in _found(path):
             answer: dict[str, Any] = {"exam": str(found.path), "readable": False}
             if found.study is None:
                 answer["reason"] = found.error
             else:
-                answer |= chosen.check(found.study)
+                try:
+                    answer |= chosen.check(found.study)
+                except InputError as error:
+                    answer["reason"] = str(error)
             answers.append(answer)
             if not as_json:
                 _print(answer)
@@ -37,8 +43,18 @@ def check(
         raise typer.Exit(1)
 
 
+def _found(path: Path) -> list[Exam]:
+    """The exams at a path; a path that cannot be opened is an exam with an error, so that the others are still checked."""
+    from coread.formats.open import Exam, find_exams
+
+    try:
+        return find_exams(path)
+    except InputError as error:
+        return [Exam(path, None, str(error))]
+
+
 def _print(answer: dict[str, Any]) -> None:
-    verdict = "can be read" if answer["readable"] else f"cannot be read: {answer['reason']}"
+    verdict = "can be read" if answer["readable"] else f"cannot be read: {answer['reason'].removeprefix(answer['exam'] + ': ')}"
     typer.echo(f"{answer['exam']}: {verdict}")
     for key, value in answer.items():
         if key in ("exam", "readable", "reason") or value in (None, [], ()):

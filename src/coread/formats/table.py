@@ -202,19 +202,21 @@ def _point(cell: str) -> str:
 
 
 def _xlsx_records(path: Path) -> list[list[str]]:
+    from xml.etree.ElementTree import ParseError
     from zipfile import BadZipFile
 
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
 
+    faults = (BadZipFile, InvalidFileException, ParseError, AttributeError, IndexError, KeyError, TypeError, ValueError, OSError)
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
-        raise InputError(f"{path}: cannot be read as an .xlsx file: {getattr(error, 'strerror', None) or error}") from None
-    try:
-        return [[_cell(value) for value in row] for row in book.worksheets[0].iter_rows(values_only=True)]
-    finally:
-        book.close()
+        try:
+            return [[_cell(value) for value in row] for row in book.worksheets[0].iter_rows(values_only=True)]
+        finally:
+            book.close()
+    except faults as error:
+        raise InputError(f"{path}: cannot be read as an .xlsx file: {getattr(error, 'strerror', None) or error}; save it again") from None
 
 
 def _cell(value: Any) -> str:
