@@ -110,7 +110,8 @@ def main() -> None:
             joint = measure_spaces(image, [place, *(p for p in places if p is not place)])[0]
             here = np.argmin(np.abs(space.positions - at)), np.argmin(np.abs(joint.positions - at))
             lost = (space.widths_px[here[0]] - joint.widths_px[here[1]]) / (0.6 * space.mean_px)
-            focal.append((hand.name, lost, joint.minimum_px / joint.mean_px - space.minimum_px / space.mean_px))
+            if joint.mean_px > 0:
+                focal.append((hand.name, lost, joint.minimum_px / joint.mean_px - space.minimum_px / space.mean_px))
     print(f"{'figure':58s} {'value':>8s} {'low':>8s} {'high':>8s} {'n':>5s}")
     for label, keep, most in (
         ("losses to 80 %", "MP", 1),

@@ -45,6 +45,8 @@ def save(reading: Reading, path: str | Path, study: Study | None = None) -> Path
         raise InputError(f"{target}: cannot tell the format from the suffix; use one of {', '.join(SUFFIXES)}")
     if not target.parent.is_dir():
         raise InputError(f"{target}: the folder {target.parent} does not exist; make it first")
+    if kind == "sr" and study is None:
+        raise InputError(f"{target}: a DICOM SR refers to the images that were read: give the study as well (--exam on the command line)")
     if kind == "sr" and study is not None:
         reading, study, _ = _with_dicom_images(reading, study, lambda index: target.with_name(f"{target.stem}.image{index + 1}.dcm"))
     part = target.with_name(f".{target.name}.part")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -65,7 +66,9 @@ def summary(reading: Reading) -> str:
     """The headline of a reading in one line."""
     totals = [(name, reading.totals[name]) for name in HEADLINES if name in reading.totals] or list(reading.totals.items())[:1]
     if not totals:
-        return "no total: too many sites unreadable"
+        asked = [f.unreadable for f in reading.findings if f.unreadable and not f.unreadable.startswith("not assessed")]
+        reasons = ", ".join(f"{reason} ({n})" for reason, n in Counter(asked).most_common(3))
+        return f"no total, too many sites unreadable: {reasons or 'none was assessed'}"
     return ", ".join(f"{name.replace('_', ' ')} {total_text(total)}" for name, total in totals)
 
 

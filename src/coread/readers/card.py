@@ -43,7 +43,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The whole card; ``parameters`` holds the plain values that the reader takes from it."""
+    """The whole card; ``parameters`` holds the plain values that the reader takes from it, ``cautions`` what every reading must say."""
 
     id: str
     version: str
@@ -56,6 +56,7 @@ class Card:
     figures: tuple[Figure, ...]
     training: tuple[str, ...]
     not_tested: tuple[str, ...]
+    cautions: tuple[str, ...]
     path: Path
     sha256: str
 
@@ -113,6 +114,7 @@ def card(name: str | Path) -> Card:
         figures=tuple(_figure(part) for part in table.list_of_tables("figures")),
         training=table.texts("training"),
         not_tested=table.texts("not_tested"),
+        cautions=table.texts("cautions", ()),
         path=path,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
     )

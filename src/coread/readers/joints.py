@@ -84,7 +84,7 @@ class JointsReader:
             findings=findings,
             totals=self._totals(findings),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            warnings=seen.warnings,
+            warnings=(*seen.warnings, *self.card.cautions),
         )
 
     def check(self, study: Study) -> dict[str, Any]:
@@ -190,6 +190,10 @@ class JointsReader:
             return f"not assessed: this model does not grade {item.feature.replace('_', ' ')}"
         if not place.inside:
             return "outside the image"
+        column, row = place.center_px
+        rows, columns = seen.pixels.shape
+        if min(column, row, columns - 1 - column, rows - 1 - row) < 0.5 * place.width_px:
+            return "outside the image: cut by its border"
         if place.confidence < self.card.parameters["place_confidence"]:
             return f"not found with enough certainty ({place.confidence:.2f}, needed {self.card.parameters['place_confidence']:.2f})"
         if not self._mature(seen):

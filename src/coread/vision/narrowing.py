@@ -10,7 +10,7 @@ narrow joint among wide ones stands out while a hand that is narrow throughout i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from coread.vision.expected_widths import Expected, expected_width
 from coread.vision.spaces import CARPAL, Space
 
 GRADES = (0, 1, 2, 3, 4)
+FAINT = "the gap is too faint to tell a joint space from fused bones"
 LEVEL = 0.90
 
 # How often each grade is met in a joint of an exam that is sent for scoring: most joints are normal even in established disease.
@@ -36,6 +37,9 @@ _ERROR_PX, _ERROR_SHARE = 0.12, 0.005
 # Sideways offset of the bones (share of bone width) from which a joint is subluxed, luxated, and how unsure an offset is; the thumb
 # is seen from the side and stands off in health, and so, less, do the knuckles.
 _SUBLUXED, _SUBLUXED_MCP, _SUBLUXED_THUMB, _LUXATED, _OFFSET_ERROR = 0.28, 0.36, 0.52, 0.95, 0.04
+# A real hand with a plain gap in a faint film was once called fused: from this share of the expected width on, bone ends that were
+# traced apart speak against it.
+_TRACED_APART = 0.35
 # Depth of a gap against bone at which fusion and a gap are equally likely, and how sharply one turns into the other.
 _FUSED, _FUSED_SLOPE = 0.22, 0.02
 
@@ -173,6 +177,11 @@ def _fused(space: Space) -> float:
     return 0.0 if space.name in CARPAL else float(expit((_FUSED - space.contrast) / _FUSED_SLOPE))
 
 
+def _faint(space: Space, expected_px: float) -> bool:
+    """Whether bone ends were traced too far apart for fusion, however faint the gap."""
+    return bool(space.mean_px > _TRACED_APART * expected_px)
+
+
 def _offset(space: Space) -> tuple[float, float]:
     """Probabilities that a joint is subluxed and luxated, from how far its bones' axes stand apart."""
     if not np.isfinite(space.offset):
@@ -185,6 +194,10 @@ def _offset(space: Space) -> tuple[float, float]:
 
 def _result(space: Space, by_width: NDArray[np.float64], expected_px: float, error_px: float) -> Narrowing:
     fused = _fused(space)
+    if _faint(space, expected_px):
+        if fused > 0.5:
+            return replace(_nothing(space), unmeasurable=FAINT)
+        fused = 0.0
     subluxed, luxated = _offset(space)
     p = np.append(by_width * (1 - fused), fused)
     p[:3] *= 1 - subluxed
