@@ -132,3 +132,16 @@ def test_a_long_name_leaves_room_for_what_is_added_to_it() -> None:
     names = exam_names([Exam(Path("x" * 250 + end), None, "x") for end in ("1.png", "2.png")] + [Exam(Path("手" * 80 + ".png"), None, "x")])
     assert len(set(names)) == 3
     assert all(len(f".{name}.part".encode()) < 255 for name in names)
+
+
+def test_another_exam_of_the_same_name_takes_no_folder(tmp_path: Path, hands: Reader) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    shutil.copy(EXAM, tmp_path / "a" / "hand.dcm")
+    (tmp_path / "b" / "hand.dcm").write_bytes(b"broken")
+    out = tmp_path / "out"
+    assert [o.status for o in read_exams(exams_for([tmp_path / "a" / "hand.dcm"], out), hands, out, ("json",))] == ["read"]
+    second = list(read_exams(exams_for([tmp_path / "b" / "hand.dcm"], out), hands, out, ("json",)))
+    assert second[0].status == "refused"
+    assert "holds the reading of another exam" in str(second[0].reason)
+    assert (out / "hand" / "reading.json").is_file()

@@ -110,6 +110,10 @@ def _in_worker(task: tuple[Exam, Path, tuple[str, ...], bool]) -> Outcome:
 
 
 def _outcome(reader: Reader, exam: Exam, folder: Path, kinds: tuple[str, ...], again: bool) -> Outcome:
+    taken = _taken_by_another(folder, str(exam.path))
+    if taken is not None:
+        reason = f"{exam.path}: {folder} holds the reading of another exam, {taken}; choose another folder with -o"
+        return Outcome(str(exam.path), folder, "refused", reason)
     if exam.study is None:
         reason = exam.error or "cannot be opened"
         _write_record(folder, _record(str(exam.path), None, reader, {}) | {"status": "refused", "reason": reason})
@@ -241,6 +245,16 @@ def _refuse_foreign(folder: Path) -> None:
         raise InputError(
             f"{folder}: exists and was not written by Coread, so it is not replaced; move it away or choose another folder with -o"
         )
+
+
+def _taken_by_another(folder: Path, exam: str) -> str | None:
+    """The other exam that a folder of ours holds the reading of; None where it is free or holds this one's."""
+    try:
+        old = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    other = old.get("exam") if isinstance(old, dict) and old.get("status") == "read" else None
+    return other if isinstance(other, str) and Path(other).resolve() != Path(exam).resolve() else None
 
 
 def _clear(folder: Path) -> None:

@@ -174,6 +174,9 @@ FAULTS: list[tuple[dict[str, Any], str, bool]] = [
     ({"findings/1/feature": "erosion"}, "MCP 2 left erosion is no measurement of svdh", False),
     ({"findings/0/feature": "joint_space_width"}, "MCP 2 left joint space width is measured, not graded", False),
     ({"findings/0/site": "MCP 9"}, "unknown site 'MCP 9'", False),
+    ({"totals/hand_left_narrowing/value": 99999}, "cannot be", False),
+    ({"totals/hand_left_narrowing/maximum": 99999}, "cannot be", False),
+    ({"findings/0/probabilities": [5, -3, -1, 0, 0]}, "sum to 1", False),
     ({"totals/hand_middle": {"value": 1, "maximum": 2, "sites_unreadable": 0}}, "totals.hand_middle", False),
 ]  # fmt: skip
 

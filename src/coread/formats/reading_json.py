@@ -363,3 +363,13 @@ def _check_against_system(file: Path, reading: Reading) -> None:
     unknown = [name for name in reading.totals if name not in by.totals]
     if unknown:
         raise InputError(f"{file}: totals.{unknown[0]}: {by.id} has no such total; its totals are {', '.join(by.totals)}")
+    for finding in reading.findings:
+        if finding.probabilities and (min(finding.probabilities) < 0 or abs(sum(finding.probabilities) - 1) > 1e-3):
+            raise InputError(f"{file}: {finding.label}: probabilities {list(finding.probabilities)} must lie in 0..1 and sum to 1")
+    for name, total in reading.totals.items():
+        low, high = (total.value if bound is None else bound for bound in (total.low, total.high))
+        if total.maximum != by.totals[name].maximum or not 0 <= low <= total.value <= high <= total.maximum:
+            raise InputError(
+                f"{file}: totals.{name}: {total.value:g} ({low:g} to {high:g}) of {total.maximum:g} cannot be, "
+                f"this total of {by.id} goes from 0 to {by.totals[name].maximum:g}"
+            )
