@@ -5,7 +5,6 @@ Serves the side marker, the maturity and the scope networks (:mod:`coread.train.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -15,8 +14,8 @@ import torch
 from torch import nn
 
 from coread.errors import DefinitionError
+from coread.train.recipe import RECIPES, read_toml
 
-RECIPES = Path(__file__).parent / "recipes"
 Batch = tuple[torch.Tensor, ...]
 
 
@@ -27,10 +26,7 @@ def recipe(name: str) -> Mapping[str, float]:
         DefinitionError: the file is absent, is no TOML, or holds something that is not a number.
     """
     path = RECIPES / f"{name}.toml"
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise DefinitionError(f"{path.name}: not a recipe that can be read ({error})") from error
+    table = read_toml(path)
     for key, value in table.items():
         if not isinstance(value, (int, float)):
             raise DefinitionError(f"{path.name}: '{key}' must be a number, got {value!r}")

@@ -177,7 +177,7 @@ def _fused(space: Space) -> float:
     return 0.0 if space.name in CARPAL else float(expit((_FUSED - space.contrast) / _FUSED_SLOPE))
 
 
-def _faint(space: Space, expected_px: float) -> bool:
+def _traced_apart(space: Space, expected_px: float) -> bool:
     """Whether bone ends were traced too far apart for fusion, however faint the gap."""
     return bool(space.mean_px > _TRACED_APART * expected_px)
 
@@ -194,7 +194,7 @@ def _offset(space: Space) -> tuple[float, float]:
 
 def _result(space: Space, by_width: NDArray[np.float64], expected_px: float, error_px: float) -> Narrowing:
     fused = _fused(space)
-    if _faint(space, expected_px):
+    if _traced_apart(space, expected_px):
         if fused > 0.5:
             return replace(_nothing(space), unmeasurable=FAINT)
         fused = 0.0
