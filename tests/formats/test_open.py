@@ -255,7 +255,7 @@ def test_the_media_directories_that_come_with_pydicom() -> None:
         assert {path.resolve() for path in files} == {Path(instance.path).resolve() for instance in theirs}
         assert {exam.study.uid for exam in exams if exam.study} == set(theirs.find_values("StudyInstanceUID"))
     finally:
-        # pydicom keeps a folder for changes and leaves it to the garbage collector, whose warning then fails whatever test runs at that moment.
+        # pydicom leaves its folder of changes to the garbage collector, whose warning fails whatever test runs at that moment.
         theirs._stage["t"].cleanup()
 
 
