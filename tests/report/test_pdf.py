@@ -179,3 +179,18 @@ def _outside(path: Path) -> list[str]:
     return [
         word for left, top, right, bottom, word in boxes if float(left) < 30 or float(right) > 565 or float(top) < 20 or float(bottom) > 830
     ]
+
+
+def test_a_name_without_end_is_laid_out_in_time() -> None:
+    """A reader's name of 100,000 characters once took hours, each line measured from every end."""
+    paper = Paper("banner", "foot", "title", "2026-01-01T00:00:00+00:00")
+    name = "x" * 50_000 + "é€" * 25_000
+    start = time.process_time()
+    lines = paper.lines(f"Dr {name}", 70, 9.5)
+    clipped = paper.clipped(name, 70, 9.5)
+    assert time.process_time() - start < 2
+    assert "".join(lines) == f"Dr{name}"
+    assert all(0 < paper.width(line) <= 70 for line in lines)
+    assert min(paper.width(line) for line in lines[1:-1]) > 60
+    assert clipped[:-1] == name[: len(clipped) - 1]
+    assert 65 < paper.width(clipped) <= 70

@@ -1,4 +1,4 @@
-"""The command line: each command parses, calls and prints; refusals are one sentence on standard error and exit 1."""
+"""The command line: each command parses, calls and prints; refusals are one sentence on standard error and exit 1, Ctrl-C exits 130."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import typer
 
 from coread.cli import check, demo, listing, read, report
 from coread.errors import CoreadError
+
+STOPPED = 130
+"""Exit code after Ctrl-C."""
 
 app = typer.Typer(
     name="coread",
@@ -46,9 +49,12 @@ def main() -> None:
     except CoreadError as error:
         sys.stderr.write(f"coread: {error}\n")
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        # Typer turns Ctrl-C into an exit with 130, the code that shells know it by, and says nothing.
+        if isinstance(end, SystemExit) and end.code != STOPPED:
+            raise
         sys.stderr.write("coread: stopped; what was finished is kept, the same command goes on from there\n")
-        sys.exit(1)
+        sys.exit(STOPPED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

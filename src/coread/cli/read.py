@@ -32,8 +32,8 @@ def read(
     from coread.run import exams_for, read_exams
 
     exams = exams_for(exam, output)
-    chosen = reader(model)
     jobs = jobs or (min(os.cpu_count() or 1, len(exams) // 3) or 1)
+    chosen = reader(model, threads=1 if jobs > 1 else None)
     outcomes = []
     with _progress(len(exams), silent=as_json) as step:
         for outcome in read_exams(exams, chosen, output, kinds, again, jobs):

@@ -26,7 +26,7 @@ def write_json(reading: Reading, path: str | Path) -> Path:
     """
     target = Path(path)
     try:
-        text = json.dumps(_reading_out(reading), ensure_ascii=False, allow_nan=False, indent=1)
+        text = _lines(_reading_out(reading))
     except ValueError:
         raise InputError(f"{target}: not written: the reading of {reading.study.source} holds a number that is not finite") from None
     try:
@@ -97,6 +97,24 @@ def _reading_out(reading: Reading) -> dict[str, Any]:
         },
         "warnings": list(reading.warnings),
     }
+
+
+def _lines(content: Mapping[str, Any]) -> str:
+    """JSON with a line for each key and, inside a list of findings and the table of totals, for each entry."""
+
+    def dumped(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+    lines = []
+    for key, value in content.items():
+        if key == "findings" and value:
+            text = "[\n  " + ",\n  ".join(map(dumped, value)) + "\n ]"
+        elif key == "totals" and value:
+            text = "{\n  " + ",\n  ".join(f"{dumped(name)}: {dumped(total)}" for name, total in value.items()) + "\n }"
+        else:
+            text = dumped(value)
+        lines.append(f" {dumped(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def _image_out(image: ImageRef) -> dict[str, Any]:
