@@ -59,28 +59,33 @@ def sums_by_patient(values: npt.ArrayLike, patients: npt.ArrayLike) -> Array:
     return np.asarray(np.add.reduceat(table[order], starts, axis=0))
 
 
-def draws(n: int, plan: Plan) -> Iterator[npt.NDArray[np.int64]]:
+def draws(n: int, plan: Plan, width: int = 0) -> Iterator[npt.NDArray[np.int64]]:
     """Indices of the patients drawn, in blocks of (rows, n): ``plan.resamples`` rows in all, a few tens of megabytes at a time.
+
+    Args:
+        n: number of patients.
+        plan: how to resample.
+        width: numbers that the statistic holds for each resample, if more than n. The size of a block never changes the draws.
 
     Raises:
         ValueError: as many strata are not given as there are patients.
     """
     random = np.random.default_rng(plan.seed)
-    members = _strata(n, plan)
-    rows = max(1, CHUNK_BYTES // (16 * max(n, 1)))
-    for start in range(0, plan.resamples, rows):
-        size = min(rows, plan.resamples - start)
-        yield np.concatenate([m[random.integers(0, len(m), (size, len(m)))] for m in members], axis=1)
-
-
-def _strata(n: int, plan: Plan) -> list[npt.NDArray[np.int64]]:
-    """The patients of each stratum."""
+    rows = max(1, CHUNK_BYTES // (16 * max(n, width, 1)))
+    blocks = (min(rows, plan.resamples - start) for start in range(0, plan.resamples, rows))
     if plan.strata is None:
-        return [np.arange(n)]
+        for size in blocks:
+            yield random.integers(0, n, (size, n))
+        return
     labels = np.asarray(plan.strata)
     if labels.shape != (n,):
         raise ValueError(f"strata must name one stratum for each of {n} patients, got an array of shape {labels.shape}")
-    return [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    _, inverse, count = np.unique(labels, return_inverse=True, return_counts=True)
+    order = np.argsort(inverse, kind="stable")
+    first = np.repeat(np.cumsum(count) - count, count)
+    within = np.repeat(count, count)
+    for size in blocks:
+        yield order[first + random.integers(0, within, (size, n))]
 
 
 def replicates_of_sums(parts: npt.ArrayLike, statistic: Statistic, plan: Plan) -> Array:
@@ -97,7 +102,7 @@ def replicates_of_sums(parts: npt.ArrayLike, statistic: Statistic, plan: Plan) -
     table = _parts(parts)
     n = len(table)
     values = []
-    for index in draws(n, plan):
+    for index in draws(n, plan, 2 * table.shape[1]):
         size = len(index)
         counts = np.bincount((index + n * np.arange(size)[:, None]).ravel(), minlength=size * n).reshape(size, n)
         values.append(_columns(statistic(counts.astype(float) @ table), size))
@@ -109,7 +114,8 @@ def bootstrap_sums(parts: npt.ArrayLike, statistic: Statistic, plan: Plan) -> tu
 
     Kappas (sums of contingency tables), ICCs (:func:`coread.stats.icc.score_sums`), means, shares, sensitivity and
     specificity are. Percentile interval, or BCa (Efron, J Am Stat Assoc 1987;82:171) with the acceleration of the
-    jackknife over patients. Resamples in which the statistic has no value are left out and counted in the method; more than 1 in 20 of them and there is no interval.
+    jackknife over patients. Resamples in which the statistic has no value are left out and counted in the method; more than 1
+    in 20 of them and there is no interval.
 
     Args:
         parts: (n patients, F) each patient's share in the sums; make them with :func:`sums_by_patient`.
