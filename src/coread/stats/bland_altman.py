@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Literal, get_args
 
-import numpy as np
 import numpy.typing as npt
 from scipy.special import nctdtrit, stdtr, stdtrit
 

@@ -19,8 +19,8 @@ def bland_altman_replicates(
 ) -> LimitsOfAgreement:
     """Limits for single measurements, where each method repeated its own while the true value stood still.
 
-    The subjects' means differ by d_i, with variance s_d^2; within-subject variances s_x^2 and s_y^2 come from one-way analyses of variance,
-    and 1 / m_x is the mean of 1 / m_xi over subjects. A single measurement differs with variance
+    The subjects' means differ by d_i, with variance s_d^2; within-subject variances s_x^2 and s_y^2 come from one-way analyses of
+    variance, and 1 / m_x is the mean of 1 / m_xi over subjects. A single measurement differs with variance
     s^2 = s_d^2 + (1 - 1/m_x) s_x^2 + (1 - 1/m_y) s_y^2.
 
     Source: Bland & Altman, Stat Methods Med Res 1999;8:135, sections 5.1 and 5.2. Intervals by MOVER: Zou, Stat Methods Med Res 2013;22:630.
@@ -62,12 +62,11 @@ def bland_altman_clustered(
 ) -> LimitsOfAgreement:
     """Limits where both methods measured together, several times a subject, while the true value changed (or at several sites).
 
-    One-way analysis of variance of the differences by subject with mean squares MSB and MSW: s^2 = MSW + (MSB - MSW) / m0, with
-    m0 = (N - sum m_i^2 / N) / (n - 1) for m_i of N pairs in n subjects; a negative between-subject part counts as 0. The bias is the mean of the
-    subjects' means, so that a subject with many pairs does not dominate.
+    With the subjects' mean differences of variance s_d^2, the within-subject mean square MSW of the differences and 1/m_h the mean of
+    1/m_i: s^2 = s_d^2 + (1 - 1/m_h) MSW. The bias is the mean of the subjects' means, so that a subject with many pairs does
+    not dominate. With as many pairs in every subject this is the analysis of variance of Bland & Altman, J Biopharm Stat 2007;17:571.
 
-    Source: Bland & Altman, J Biopharm Stat 2007;17:571, section 3. Intervals by MOVER: Zou, Stat Methods Med Res 2013;22:630, with
-    s^2 = s_d^2 + (1 - 1/m_h) MSW, s_d^2 the variance of the subjects' means and 1/m_h the mean of 1/m_i.
+    Source of this form and of the MOVER intervals: Zou, Stat Methods Med Res 2013;22:630.
 
     Args:
         first: (N,) measurements by the first method.
@@ -84,26 +83,15 @@ def bland_altman_clustered(
         raise ValueError(f"need as many second measurements and subjects as first, got {len(a)}, {len(b)} and {labels.shape}")
     difference = a - b
     _, inverse, size = np.unique(labels, return_inverse=True, return_counts=True)
-    n, total = len(size), len(difference)
-    free = total - n
+    n = len(size)
+    free = len(difference) - n
     if free == 0 and n > 0:
         raise ValueError("no subject was measured twice: use bland_altman")
     mean = np.bincount(inverse, difference) / size
     within = float(((difference - mean[inverse]) ** 2).sum()) / free if free else 0.0
     part = [(float(mean.var(ddof=1)) if n > 1 else 0.0, n - 1), ((1 - float(np.mean(1 / size))) * within if n else 0.0, free)]
     spread = float(mean.std(ddof=1)) / sqrt(n) if n > 1 else 0.0
-    limits = _mover((float(mean.mean()) if n else 0.0, spread, n), part, level, coverage)
-    if limits.lower.low is None or limits.lower.high is None or limits.upper.low is None or limits.upper.high is None:
-        return limits
-    between = float((size * (mean - difference.mean()) ** 2).sum()) / (n - 1)
-    middle = (total - float((size**2).sum()) / total) / (n - 1)
-    sd = sqrt(within + max(0.0, (between - within) / middle))
-    shift = normal_quantile(coverage) * sd
-    bias = float(mean.mean())
-    method = limits.lower.method.removeprefix("lower ")
-    lower = Estimate(bias - shift, min(limits.lower.low, bias - shift), max(limits.lower.high, bias - shift), level, n, f"lower {method}")
-    upper = Estimate(bias + shift, min(limits.upper.low, bias + shift), max(limits.upper.high, bias + shift), level, n, f"upper {method}")
-    return LimitsOfAgreement(limits.bias, lower, upper, sd, coverage)
+    return _mover((float(mean.mean()) if n else 0.0, spread, n), part, level, coverage)
 
 
 def _mover(mean: tuple[float, float, int], parts: list[tuple[float, int]], level: float, coverage: float) -> LimitsOfAgreement:
