@@ -23,8 +23,8 @@ def bland_altman_replicates(
     variance, and 1 / m_x is the mean of 1 / m_xi over subjects. A single measurement differs with variance
     s^2 = s_d^2 + (1 - 1/m_x) s_x^2 + (1 - 1/m_y) s_y^2.
 
-    Source: Bland & Altman, Stat Methods Med Res 1999;8:135, sections 5.1 and 5.2. Intervals by MOVER: Zou, Stat Methods Med Res 2013;22:630.
-    Checked against the corrected standard deviation of Bland & Altman, Lancet 1986;i:307.
+    Source: Bland & Altman, Stat Methods Med Res 1999;8:135, sections 5.1 and 5.2. Intervals by MOVER: Zou, Stat Methods Med Res
+    2013;22:630. Checked against the corrected standard deviation of Bland & Altman, Lancet 1986;i:307.
 
     Args:
         first: for each of n subjects the measurements by the first method, at least one.

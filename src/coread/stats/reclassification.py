@@ -15,7 +15,7 @@ from coread.stats.scores import as_column
 
 @dataclass(frozen=True, slots=True)
 class NetReclassification:
-    """``events``: share moved up minus share moved down among patients with the event; ``nonevents``: down minus up among the others; ``total``: sum."""
+    """Net share moved the right way: up among the ``events``, down among the ``nonevents``, and the ``total`` of both."""
 
     total: Estimate
     events: Estimate
@@ -30,8 +30,8 @@ def net_reclassification(
     With categories a patient moves when the category changes, without (``cuts`` None) when the prediction changes at all. Each part is
     (up - down) / n in its group, with variance (p_up + p_down - (p_up - p_down)^2) / n; the total adds both, the parts being
     independent; normal intervals. Pencina 2008 tests with (p_up + p_down) / n, its value under no net change. The
-    continuous total lies in -2..2 and is easily large for a useless model that is badly calibrated (Kerr, Epidemiology 2014;25:114): report the
-    parts.
+    continuous total lies in -2..2 and is easily large for a useless model that is badly calibrated (Kerr, Epidemiology
+    2014;25:114): report the parts.
 
     Source: Pencina et al., Stat Med 2008;27:157 (categories) and 2011;30:11 (continuous, and the variance).
 
