@@ -87,7 +87,7 @@ def test_seed_and_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_resamples_without_a_value_are_told() -> None:
-    """A grade that one of 4 patients gave is absent from (3/4)^4 = 32 % of the resamples; of one of 40 patients in 36 %, of 4 of 40 in 1.5 %."""
+    """A grade that 1 of 4 patients gave is absent from (3/4)^4 = 32 % of the resamples, one that 4 of 40 gave from 1.5 %."""
     weights = agreement_weights([0, 1], "unweighted")
 
     def kappa(sums: np.ndarray) -> np.ndarray:
