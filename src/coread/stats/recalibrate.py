@@ -11,7 +11,7 @@ from scipy.special import expit, log_softmax
 
 from coread.stats.labels import Floats, binary, class_index, class_probabilities, numbers, same_length
 
-FLOOR = 1e-6
+FLOOR = 1e-9
 """Probabilities below this are taken as this: a certain error would otherwise weigh infinitely."""
 
 
