@@ -41,6 +41,12 @@ def scored(random: np.random.Generator, n: int, d: float) -> tuple[np.ndarray, n
     return truth, d * truth + random.standard_normal(n)
 
 
+def drawn(random: np.random.Generator, n: int, d: float) -> tuple[np.ndarray, np.ndarray]:
+    """As scored, with a share of positives that varies: average precision depends on it."""
+    truth = (random.random(n) < 1 / 3).astype(int)
+    return truth, d * truth + random.standard_normal(n)
+
+
 def by_patient(random: np.random.Generator, patients: int, d: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     patient = np.repeat(np.arange(patients), 4)
     truth = ((patient + (random.random(patient.size) < 0.2)) % 3 == 0).astype(int)
@@ -74,7 +80,7 @@ def discrimination(random: np.random.Generator) -> Iterator[tuple[str, float, Ca
                 area,
                 lambda n=n, d=d: bounds(partial_auc(*scored(random, n, d), Band(0.8, 1.0))),
             )  # type: ignore[misc]
-            yield f"average precision {precision:.2f}, n {n}", precision, lambda n=n, d=d: bounds(average_precision(*scored(random, n, d)))  # type: ignore[misc]
+            yield f"average precision {precision:.2f}, n {n}", precision, lambda n=n, d=d: bounds(average_precision(*drawn(random, n, d)))  # type: ignore[misc]
     for patients in (20, 50, 150):
         for d in (0.74, 1.81):
             true = float(norm.cdf(d / 2**0.5))
@@ -138,8 +144,7 @@ def calls(random: np.random.Generator) -> Iterator[tuple[str, float, Callable[[]
 def calibration(random: np.random.Generator) -> Iterator[tuple[str, float, Callable[[], Bounds]]]:
     for slope in (1.0, 0.8, 0.5):
         truth, p = predicted(random, LARGE, slope)
-        error = calibration_error(expit(slope * logit(p)) > 2, p).plug_in if slope == 1.0 else calibration_error(truth, p).plug_in
-        error = 0.0 if slope == 1.0 else error
+        error = 0.0 if slope == 1.0 else calibration_error(truth, p).plug_in
         score = brier(truth, p).score.estimate
         ratio = observed_to_expected(truth, p).estimate
         assert score is not None

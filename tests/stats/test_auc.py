@@ -12,11 +12,11 @@ MARKERS = ("s100b", "wfns", "ndka")
 @pytest.mark.parametrize("marker", MARKERS)
 def test_delong_as_proc(marker: str) -> None:
     expected = PROC["auc"][marker]
-    found = auc(ASAH["poor"], ASAH[marker])
+    found = auc(ASAH["poor"], ASAH[marker], scale="linear")
     assert found.estimate == pytest.approx(expected["auc"], abs=1e-12)
     assert (found.low, found.high) == pytest.approx(expected["ci"], abs=1e-10)
     assert found.standard_error**2 == pytest.approx(expected["variance"], abs=1e-12)
-    narrow = auc(ASAH["poor"], ASAH[marker], level=0.9)
+    narrow = auc(ASAH["poor"], ASAH[marker], level=0.9, scale="linear")
     assert (narrow.low, narrow.high) == pytest.approx(expected["ci90"], abs=1e-10)
     assert (found.n, found.positives) == (113, 41)
 

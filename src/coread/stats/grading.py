@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 from coread.stats.auc import Auc, auc, placements
 from coread.stats.estimate import Estimate, check_level, normal_quantile, without_interval
 from coread.stats.labels import Bools, Floats, Ints, class_index, cluster_codes, numbers, same_length
+from coread.stats.logit_interval import logit_bounds
 from coread.stats.shares import share_of
 
 
@@ -109,8 +110,7 @@ def c_index(truth: npt.ArrayLike, scores: npt.ArrayLike, clusters: npt.ArrayLike
     method = "c-index" + ("" if codes is None else " by patient")
     if se < 1e-12 or not 0 < c < 1:
         return without_interval(c, "no interval: every pair is ordered alike, so the standard error is 0", t.size, level, method)
-    centre, half = np.log(c / (1 - c)), normal_quantile(check_level(level)) * se / (c * (1 - c))
-    low_bound, high_bound = (float(1 / (1 + np.exp(-x))) for x in (centre - half, centre + half))
+    low_bound, high_bound = logit_bounds(c, normal_quantile(check_level(level)) * se)
     return Estimate(c, low_bound, high_bound, level, t.size, f"{method}, logit")
 
 

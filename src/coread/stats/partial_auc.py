@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from coread.stats.estimate import Estimate, check_level, normal_quantile
+from coread.stats.estimate import Estimate, check_level, normal_quantile, without_interval
 from coread.stats.labels import Bools, Floats, binary, both_classes, cluster_codes, numbers, same_length
+from coread.stats.logit_interval import logit_bounds
 from coread.stats.roc import roc_curve
 
 
@@ -31,10 +32,10 @@ def partial_auc(
 
     A = integral of the sensitivity over false positive rates f in a = 1 - high .. b = 1 - low; for sensitivity, the same with classes
     and order swapped. McClish's correction is (1 + (A - min) / (max - min)) / 2 with min = (b^2 - a^2) / 2, max = b - a
-    (Med Decis Making 1989;9:190). Interval A -+ z se from the empirical influence function, which takes in that the ends of the band are
-    quantiles of the negatives: a positive has the part of the band to the right of its own f, a negative minus the rise of the curve
-    in the band to the right of its f; se^2 = var / positives + var / negatives, with clusters the sum of squares of their sums over
-    patients. On the whole curve this is DeLong's. Cut off at the possible range. Checked against pROC.
+    (Med Decis Making 1989;9:190). Interval on the logit of A / (b - a), from the empirical influence function, which takes in that
+    the ends of the band are quantiles of the negatives: a positive has the part of the band to the right of its own f, a negative
+    minus the rise of the curve in the band to the right of its f; se^2 = var / positives + var / negatives, with clusters the sum of
+    squares of their sums over patients. On the whole curve this is DeLong's. Checked against pROC.
 
     Args:
         truth: (n,) 0/1.
@@ -66,16 +67,18 @@ def partial_auc(
         sums = np.bincount(codes, weights=scaled)
         variance = sums.size / (sums.size - 1) * float((sums**2).sum())
     se = sqrt(variance)
-    worst, best, shift, factor = 0.0, b - a, 0.0, 1.0
-    if band.corrected:
-        least = (b * b - a * a) / 2
-        factor = 0.5 / (b - a - least)
-        shift, best = 0.5 - least * factor, 1.0
-        worst = shift
-    z = normal_quantile(check_level(level))
-    value = shift + factor * area
-    method = f"influence function{'' if codes is None else ' by patient'}{', McClish-corrected' if band.corrected else ''}"
-    return Estimate(value, max(worst, value - z * factor * se), min(best, value + z * factor * se), level, t.size, method)
+    method = f"influence function{'' if codes is None else ' by patient'}, logit{', McClish-corrected' if band.corrected else ''}"
+    width, half = b - a, normal_quantile(check_level(level)) * se
+    least = (b * b - a * a) / 2
+
+    def shown(x: float) -> float:
+        return (1 + (x - least) / (width - least)) / 2 if band.corrected else x
+
+    if se < 1e-12 or not 0 < area < width:
+        reason = "no interval: every pair in the band is ordered alike, so the standard error is 0"
+        return without_interval(shown(area), reason, t.size, level, method)
+    low, high = logit_bounds(area / width, half / width)
+    return Estimate(shown(area), shown(low * width), shown(high * width), level, t.size, method)
 
 
 def _area_and_influence(t: Bools, s: Floats, a: float, b: float) -> tuple[float, Floats]:
