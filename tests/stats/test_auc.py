@@ -102,6 +102,12 @@ def test_no_spread_still_has_a_width() -> None:
     assert "Newcombe" in constant.method
 
 
+def test_few_patients_get_the_t_quantile() -> None:
+    truth, scores, patient = simulated(40, 10, 3)
+    found = auc(truth, scores, patient, scale="linear")
+    assert found.estimate - found.low == pytest.approx(2.262157 * found.standard_error)
+
+
 def test_logit_stays_inside_and_holds_the_estimate() -> None:
     scores = np.arange(24.0)
     scores[[11, 12]] = scores[[12, 11]]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from coread.stats.auc import compare_aucs
-from coread.stats.mrmc import DESIGNS, dorfman_berbaum_metz, obuchowski_rockette
+from coread.stats.mrmc import DESIGNS, MrmcComponents, dorfman_berbaum_metz, obuchowski_rockette
 from tests.stats.golden_numbers import golden, study
 
 PUBLISHED = golden("mrmc")
@@ -31,6 +31,19 @@ def test_published_analyses(name: str, design: str, method: str) -> None:
     for key, (value, digits) in expected.items():
         assert figures[key] == pytest.approx(value, abs=0.51 * 10**-digits), key
     assert found.differences[0].p_value == pytest.approx(found.test.p_value, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["van_dyke", "franken", "kundel_computed_radiography"])
+def test_both_methods_are_one_where_readers_and_cases_are_random(name: str) -> None:
+    truth, ratings = study(name)
+    first, second = obuchowski_rockette(truth, ratings), dorfman_berbaum_metz(truth, ratings)
+    assert first.test is not None
+    assert second.test is not None
+    for key in ("f", "df_denominator", "p_value"):
+        assert getattr(second.test, key) == pytest.approx(getattr(first.test, key))
+    for key in MrmcComponents.__dataclass_fields__:
+        assert getattr(second.components, key) == pytest.approx(getattr(first.components, key), abs=1e-12)
+    assert [(t.low, t.high) for t in first.treatments] == [pytest.approx((t.low, t.high)) for t in second.treatments]
 
 
 @pytest.mark.parametrize("name", ["van_dyke", "franken"])

@@ -40,7 +40,7 @@ def test_whole_curve_is_delong(axis: str, marker: str, patient: np.ndarray | Non
     found = partial_auc(ASAH["poor"], ASAH[marker], Band(0, 1, axis), patient)  # type: ignore[arg-type]
     whole = auc(ASAH["poor"], ASAH[marker])
     assert found.estimate == pytest.approx(whole.estimate, abs=1e-12)
-    assert found.low == pytest.approx(whole.low, abs=1e-12 if patient is None else 1e-3)
+    assert found.low == pytest.approx(whole.low, abs=1e-12 if patient is None else 5e-3)
 
 
 def test_bands_add_up() -> None:

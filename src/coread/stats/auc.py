@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
-from scipy.special import chdtrc, ndtr
+from scipy.special import chdtrc, ndtr, stdtrit
 from scipy.stats import rankdata
 
 from coread.stats.estimate import check_level, normal_quantile
@@ -120,7 +120,8 @@ def auc(
     Args:
         truth: (n,) 0/1.
         scores: (n,), higher = more positive.
-        clusters: (n,) the patient of each case; None where each case is a patient of its own.
+        clusters: (n,) the patient of each case; None where each case is a patient of its own. With few patients the normal quantile
+            covers too little: the t quantile with the smaller of the numbers of patients with positives and with negatives, less 1.
         level: coverage of the interval.
         scale: ``logit`` (logit AUC -+ z se, carried back) or ``linear`` (AUC -+ z se, as pROC prints), which covers too little
             at small n and high AUC: see bench/coverage_discrimination.py.
@@ -185,14 +186,16 @@ def compare_aucs(
 def _interval(truth: Bools, theta: float, variance: float, wanted: tuple[float, Scale], codes: Ints | None) -> Auc:
     level, scale = wanted
     z, se = normal_quantile(check_level(level)), sqrt(max(0.0, variance))
-    name = "DeLong" if codes is None else "Obuchowski by patient"
-    positives = int(truth.sum())
+    name, positives = "DeLong", int(truth.sum())
+    m, n = positives, truth.size - positives
+    if codes is not None:
+        name, m, n = "Obuchowski by patient, t", np.unique(codes[truth]).size, np.unique(codes[~truth]).size
     if se < 1e-12:
-        m = positives if codes is None else np.unique(codes[truth]).size
-        n = truth.size - positives if codes is None else np.unique(codes[~truth]).size
         low, high = _newcombe(theta, m, n, z)
-        method = f"Newcombe score ({name}'s standard error is 0)"
-    elif scale == "logit" and 0 < theta < 1:
+        return Auc(theta, low, high, level, truth.size, f"Newcombe score ({name}: standard error 0)", positives, se)
+    if codes is not None:
+        z = float(stdtrit(min(m, n) - 1, (1 + level) / 2))
+    if scale == "logit" and 0 < theta < 1:
         low, high = logit_bounds(theta, z * se)
         method = f"{name}, logit"
     else:
