@@ -8,7 +8,7 @@ that it had before is not in the grades. Contours of carpal bones are approximat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,10 @@ from skimage.measure import find_contours
 
 from coread.errors import InputError
 from coread.simulate.damage_paint import Canvas
-from coread.simulate.damage_record import EROSION_SITES, NARROWING_SITES, BiteKind, DamageRecord, Joint, Part
+from coread.simulate.damage_record import EROSION_SITES, NARROWING_SITES, BiteKind, DamageRecord, Joint, Narrowed, Part, Subluxed
 from coread.simulate.damage_scene import ACROSS, ALONG, STEP, Contour, Scene, orientation, scene
+from coread.simulate.damage_warp import MEASURED, Warp, apply_warp, lost_at
+from coread.simulate.truth import narrowing_grade
 
 Array = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.float32]
@@ -130,19 +132,34 @@ def apply_damage(pixels: npt.NDArray[np.floating], joints: Sequence[Joint], reco
     skipped += [n for n in scored if n not in named and not _inside(by_name[n], image.shape)]
     found = {n: s for n, s in scenes.items() if s is not None and n not in skipped}
     out = image.astype(np.float64)
+    grain = np.random.default_rng(record.seed).normal(size=image.shape)
+    if thumb < 0:
+        # The mirror image of a hand gets the mirror image of its grain.
+        grain = grain[:, ::-1]
     outlines: list[Outline] = []
     for name, place in found.items():
-        outlines += _paint(out, place, name, record)
-    out = np.clip(out, 0, 1)
-    grades = _grades([n for n in scored if n not in skipped], outlines, record)
-    rest = [n for n in scored if n in NARROWING_SITES and n not in skipped]
+        outlines += _paint(out, (place, grain), name, record)
+    for name, place in found.items():
+        warp = _warp(place, name, record)
+        if warp is not None:
+            apply_warp(out, place, warp, grain)
+            outlines = [replace(o, polygon_px=_carried(o.polygon_px, place, warp)) for o in outlines]
+    kept = replace(
+        record,
+        narrowed=tuple(one for one in record.narrowed if one.site in found),
+        subluxed=tuple(one for one in record.subluxed if one.site in found),
+    )
+    told = [n for n in scored if n not in skipped]
+    spaces = [n for n in told if n in NARROWING_SITES]
+    offsets = {one.site: one.offset for one in kept.subluxed}
+    fused = {one.site for one in kept.narrowed if one.ankylosis}
     return Damaged(
-        np.where(out == image, image, out).astype(np.float32),
-        grades,
-        dict.fromkeys(rest, 0.0),
-        dict.fromkeys(rest, False),
-        tuple(outlines),
-        tuple(skipped),
+        pixels=np.clip(out, 0, 1).astype(np.float32),
+        grades=_grades(told, outlines, kept),
+        subluxation={n: offsets.get(n, 0.0) for n in spaces},
+        ankylosis={n: n in fused for n in spaces},
+        outlines=tuple(outlines),
+        skipped=tuple(skipped),
     )
 
 
@@ -156,14 +173,15 @@ def _inside(joint: Joint, shape: tuple[int, ...]) -> bool:
     return 0 <= column <= shape[1] - 1 and 0 <= row <= shape[0] - 1
 
 
-def _paint(out: Array, place: Scene, name: str, record: DamageRecord) -> list[Outline]:
+def _paint(out: Array, at: tuple[Scene, Array], name: str, record: DamageRecord) -> list[Outline]:
     """All of one site that needs no warp; what was taken."""
+    place, grain = at
     bites = [b for b in record.bites if b.site == name and b.part in place.bones]
     mimics = [m for m in record.mimics if m.site == name and m.part in place.bones]
     losses = [o for o in record.osteopenic if o.site == name]
     if not bites and not mimics and not losses:
         return []
-    canvas = Canvas.of(place, out[place.rows, place.columns])
+    canvas = Canvas.of(place, out[place.rows, place.columns], grain[place.rows, place.columns])
     for mimic in mimics:
         canvas.mimic(mimic)
     for loss in losses:
@@ -180,9 +198,36 @@ def _paint(out: Array, place: Scene, name: str, record: DamageRecord) -> list[Ou
     return outlines
 
 
+def _warp(place: Scene, name: str, record: DamageRecord) -> Warp | None:
+    narrowed = next((one for one in record.narrowed if one.site == name), None)
+    subluxed = next((one for one in record.subluxed if one.site == name), None)
+    return None if narrowed is None and subluxed is None else Warp.of(place, narrowed, subluxed)
+
+
+def _carried(polygon: Array, place: Scene, warp: Warp) -> Array:
+    """An outline where the warp of a joint brings it."""
+    if np.abs(polygon - place.centre).max() > 2.2 * place.width_px:
+        return polygon
+    frame = (polygon - place.centre) @ place.frame.T / place.width_px
+    return place.to_px(warp.forward(frame))
+
+
 def _grades(sites: Sequence[str], outlines: Sequence[Outline], record: DamageRecord) -> dict[tuple[str, str], int]:
     grades = {}
+    losses = {one.site: one for one in record.narrowed}
+    shifts = {one.site: one for one in record.subluxed}
     for site in sites:
         if site in EROSION_SITES:
             grades[site, "erosion"] = min(sum(o.grade for o in outlines if o.site == site), 5)
+        if site in NARROWING_SITES:
+            grades[site, "joint_space_narrowing"] = space_grade(losses.get(site), shifts.get(site))
     return grades
+
+
+def space_grade(narrowed: Narrowed | None, subluxed: Subluxed | None) -> int:
+    """Narrowing grade of a joint by :func:`coread.simulate.truth.narrowing_grade`; bones that overlap count as subluxed."""
+    left, focal = np.ones(len(MEASURED)), False
+    if narrowed is not None:
+        left, focal = 1 - lost_at(narrowed, MEASURED), narrowed.focal_at is not None
+    offset = 0.0 if subluxed is None else max(abs(subluxed.offset), 0.25 if subluxed.overlap > 0 else 0.0)
+    return narrowing_grade(float(np.median(left)), float(left.min()), 1.0, offset, focal)

@@ -186,6 +186,8 @@ def _draw_bite(random: np.random.Generator, site: str, heavy: float) -> Bite:
     part = _part(random, site)
     kind: BiteKind = str(random.choice(["marginal", "surface", "pocket"], p=[0.62, 0.18, 0.2]))  # type: ignore[assignment]
     depth = float(np.clip(0.13 * math.exp(0.42 * random.normal() + 0.5 * min(heavy, 1.5)), 0.07, 0.62))
+    if site == "radius":
+        depth *= 0.55
     ratio = random.uniform(0.85, 1.25) if kind == "pocket" else random.uniform(1.1, 2.2)
     chronic = random.random() < 0.45
     return Bite(
@@ -193,9 +195,9 @@ def _draw_bite(random: np.random.Generator, site: str, heavy: float) -> Bite:
         part=part,
         kind=kind,
         angle_deg=_angle(random, site, part, kind),
-        width=float(np.clip(depth * ratio, 0.13, 0.9)),
+        width=float(np.clip(depth * ratio, 0.1, 0.9)),
         depth=depth,
-        through=float(random.uniform(0.5, 1.0)),
+        through=float(random.uniform(0.45, 0.95) if kind == "marginal" else random.uniform(0.35, 0.8)),
         softness=float(random.uniform(0.015, 0.035) if chronic else random.uniform(0.03, 0.08)),
         rim=float(random.uniform(0.08, 0.4)) if chronic or kind == "pocket" else 0.0,
         residue=float(random.uniform(0.05, 0.5)),
@@ -238,7 +240,7 @@ def _draw_subluxed(random: np.random.Generator, site: str, severity: float, late
     if not site.startswith(("MCP", "PIP")) or random.random() > 0.12 * severity**1.5 * math.exp(0.7 * latent):
         return None
     drift = -1.0 if site.startswith("MCP") and site != "MCP 1" and random.random() < 0.9 else float(random.choice([-1, 1]))
-    return Subluxed(site, drift * float(random.uniform(0.15, 0.5)), float(random.uniform(0.0, 0.18)))
+    return Subluxed(site, drift * float(random.uniform(0.12, 0.38)), float(max(random.uniform(-0.15, 0.18), 0.0)))
 
 
 def _draw_mimics(random: np.random.Generator, names: Sequence[str]) -> tuple[Mimic, ...]:

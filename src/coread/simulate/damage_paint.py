@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter
 
 from coread.simulate.damage_record import Bite, Mimic, Osteopenic
 from coread.simulate.damage_scene import ACROSS, ALONG, Contour, Scene
+from coread.simulate.damage_warp import pulled, smoothstep
 
 Array = npt.NDArray[np.float64]
 _GRID = np.stack(np.meshgrid(ACROSS, ALONG), axis=-1)
@@ -78,11 +79,6 @@ def on_grid(shape: Shape, bone: Contour) -> Array:
     return out
 
 
-def _smoothstep(x: Array) -> Array:
-    t = np.clip(x, 0, 1)
-    return np.asarray(t * t * (3 - 2 * t))
-
-
 @dataclass(slots=True)
 class Canvas:
     """The image part of a scene while it is painted.
@@ -95,6 +91,7 @@ class Canvas:
         texture: the bone's own trabecular pattern, of about unit deviation.
         points: (rows, columns, 2) place of the pixels in the frame.
         rest: share of the bone that is left; where two losses meet, never more than all of it is gone.
+        grain: white noise for pixels that are moved.
     """
 
     scene: Scene
@@ -104,9 +101,10 @@ class Canvas:
     texture: Array
     points: Array
     rest: Array
+    grain: Array
 
     @classmethod
-    def of(cls, scene: Scene, pixels: Array) -> Canvas:
+    def of(cls, scene: Scene, pixels: Array, grain: Array) -> Canvas:
         """The canvas of a scene on its image part."""
         smooth = gaussian_filter(pixels, max(0.012 * scene.width_px, 0.6), mode="nearest")
         soft = np.minimum(scene.on_pixels(scene.soft), np.maximum(smooth, 0))
@@ -114,7 +112,14 @@ class Canvas:
         core = np.hypot(scene.x, scene.y) < 0.7
         texture = np.clip(band / max(float(band[core].std()), 1e-6), -2.5, 2.5)
         return cls(
-            scene, pixels.copy(), soft, np.maximum(smooth - soft, 0), texture, np.stack([scene.x, scene.y], axis=-1), np.ones_like(soft)
+            scene,
+            pixels.copy(),
+            soft,
+            np.maximum(smooth - soft, 0),
+            texture,
+            np.stack([scene.x, scene.y], axis=-1),
+            np.ones_like(soft),
+            grain,
         )
 
     def inside(self, part: str) -> Array:
@@ -133,9 +138,9 @@ class Canvas:
         # The edge of a defect follows the trabeculae that stand at it.
         distance = shape.distance(self.points) + 0.012 * self.texture
         soft = max(bite.softness, 0.8 * self.pixel)
-        gone = _smoothstep(0.5 + distance / (2 * soft))
+        gone = smoothstep(0.5 + distance / (2 * soft))
         inside = self.inside(bite.part)
-        gone *= _smoothstep(1 + (inside + 0.09) / 0.05)
+        gone *= smoothstep(1 + (inside + 0.12) / 0.05)
         left = bite.residue * np.clip(0.5 + 0.5 * self.texture, 0, 1)
         # The remaining wall is thinner at the bone's rim than deep within.
         wall = 1 - 0.25 * np.clip(inside / max(bite.depth, 0.05), 0, 1)
@@ -144,7 +149,7 @@ class Canvas:
         self._lose(bite.through * gone * wall * (1 - left))
         if bite.rim > 0:
             thick = max(0.028, 1.0 * self.pixel)
-            line = np.exp(-(((distance + soft + 0.5 * thick) / thick) ** 2)) * _smoothstep((inside + 0.01) / 0.06)
+            line = np.exp(-(((distance + soft + 0.5 * thick) / thick) ** 2)) * smoothstep((inside + 0.01) / 0.06)
             self.pixels += bite.rim * line * self._level * (1 + 0.25 * np.clip(self.texture, -1, 1))
         return on_grid(shape, bone)
 
@@ -159,7 +164,7 @@ class Canvas:
     def osteopenia(self, loss: Osteopenic) -> None:
         """Mineral lost around the joint, within the bones alone."""
         inside = np.maximum.reduce([self.inside(part) for part in self.scene.bones])
-        near = np.exp(-0.5 * (np.hypot(self.scene.x, self.scene.y) / 0.55) ** 2) * _smoothstep(0.5 + inside / 0.08)
+        near = np.exp(-0.5 * (np.hypot(self.scene.x, self.scene.y) / 0.55) ** 2) * smoothstep(0.5 + inside / 0.08)
         coarse = gaussian_filter(self.bone, max(0.06 * self.scene.width_px, 1.5), mode="nearest")
         # Trabeculae fade and the cortex thins before the whole gets darker.
         self.pixels -= near * (loss.strength * coarse + loss.coarse * (self.bone - coarse))
@@ -176,8 +181,8 @@ class Canvas:
 
     def _cyst(self, mimic: Mimic) -> None:
         distance, inside = self._blob(mimic, 0.5 * mimic.size + 0.09)
-        whole = _smoothstep((inside - 0.05) / 0.04)
-        self._lose(mimic.strength * _smoothstep(0.5 + distance / 0.07) * whole)
+        whole = smoothstep((inside - 0.05) / 0.04)
+        self._lose(mimic.strength * smoothstep(0.5 + distance / 0.07) * whole)
         self.pixels += 0.35 * mimic.strength * np.exp(-(((distance + 0.04) / 0.03) ** 2)) * whole * self._level
 
     def _notch(self, mimic: Mimic) -> None:
@@ -205,14 +210,14 @@ class Canvas:
         along, beside = away @ way, away @ np.array([-way[1], way[0]])
         beside = beside + 0.12 * mimic.wobble[1] * np.sin(9 * along)
         thin = max(0.02, 0.8 * self.pixel)
-        part = _smoothstep((along + 0.02) / 0.05) * _smoothstep((mimic.size - along) / 0.1)
+        part = smoothstep((along + 0.02) / 0.05) * smoothstep((mimic.size - along) / 0.1)
         self._lose(mimic.strength * np.exp(-0.5 * (beside / thin) ** 2) * part)
         self.pixels += 0.3 * mimic.strength * np.exp(-0.5 * ((np.abs(beside) - 2.2 * thin) / thin) ** 2) * part * self.bone
 
     def _sesamoid(self, mimic: Mimic) -> None:
         """A small bone beside or over the joint, its rim brighter than its middle."""
         distance, _ = self._blob(mimic, -0.1, 0.75)
-        body = _smoothstep(0.5 + distance / 0.05)
+        body = smoothstep(0.5 + distance / 0.05)
         rim = np.exp(-(((distance - 0.025) / 0.025) ** 2))
         self.pixels += mimic.strength * self._level * (0.7 * body * (1 + 0.15 * self.texture) + 0.35 * rim)
 
@@ -222,13 +227,13 @@ class Canvas:
         way = inward + 3 * mimic.wobble[0] * tangent
         beside = (self.points - point) @ np.array([-way[1], way[0]]) / np.linalg.norm(way)
         away = np.hypot(self.scene.x, self.scene.y)
-        step = _smoothstep(0.5 + beside / 0.06) * _smoothstep(1.2 - beside / mimic.size) * _smoothstep((1.4 - away) / 0.5)
+        step = smoothstep(0.5 + beside / 0.06) * smoothstep(1.2 - beside / mimic.size) * smoothstep((1.4 - away) / 0.5)
         self.pixels += mimic.strength * self._level * step * np.clip(self.bone / self._level + 0.4, 0, 1)
 
     def _sham(self, mimic: Mimic) -> Array:
         """Where a sham edit lies: a region of the same kind as a bite's."""
         distance, _ = self._blob(mimic, 0.2 * mimic.size)
-        return _smoothstep(0.5 + distance / 0.06)
+        return smoothstep(0.5 + distance / 0.06)
 
     def _smoothed(self, mimic: Mimic) -> None:
         """Detail of the trabeculae damped, nothing lost."""
@@ -238,7 +243,7 @@ class Canvas:
     def _contrast(self, mimic: Mimic) -> None:
         """A soft shadow over a region that does not respect the bone's edge."""
         distance, _ = self._blob(mimic, 0.2 * mimic.size)
-        self.pixels += mimic.strength * self._level * _smoothstep(0.5 + distance / (0.5 * mimic.size))
+        self.pixels += mimic.strength * self._level * smoothstep(0.5 + distance / (0.5 * mimic.size))
 
     def _resampled(self, mimic: Mimic) -> None:
         """Pixels moved by a fraction of a pixel and the like of a warp, nothing lost."""
@@ -246,10 +251,8 @@ class Canvas:
         self._moved(push[..., None] * np.array([0.6, 0.8]))
 
     def _moved(self, source: Array) -> None:
-        """The image with each pixel taken from its place plus ``source`` (bone widths, frame), its grain kept in strength."""
-        by = self.scene.width_px * (source @ self.scene.frame)
-        rows, columns = np.indices(self.pixels.shape).astype(float)
-        self.pixels = np.asarray(map_coordinates(self.pixels, [rows + by[..., 1], columns + by[..., 0]], order=3, mode="nearest"))
+        """The image with each pixel taken from its place plus ``source`` (bone widths, frame)."""
+        self.pixels = pulled(self.pixels, self.scene, source, self.grain)
 
 
 _MIMICS = {

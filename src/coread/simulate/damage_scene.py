@@ -209,12 +209,14 @@ def _soft(patch: Array, left: Array, right: Array) -> Array:
     """Brightness of soft tissue, from what lies just beside the two sides, linear between them and smooth along the axis."""
     levels = []
     for edge, sign in ((left, -1), (right, 1)):
-        off = np.arange(3, 11) * STEP
+        off = np.arange(3, 9) * STEP
         at = np.clip(np.rint((edge[:, None] + sign * off) / STEP).astype(int) + 40, 0, 80)
-        levels.append(gaussian_filter1d(np.percentile(np.take_along_axis(patch, at, axis=1), 30, axis=1), 8, mode="nearest"))
+        levels.append(gaussian_filter1d(np.percentile(np.take_along_axis(patch, at, axis=1), 60, axis=1), 8, mode="nearest"))
     part = np.clip((ACROSS[None] - left[:, None]) / np.maximum(right - left, 0.2)[:, None], 0, 1)
-    # Beside a slanting edge of the hand the film is blackened: the darker side counts for no more than its own half.
-    out: Array = levels[0][:, None] * (1 - part) + levels[1][:, None] * part
+    beside = levels[0][:, None] * (1 - part) + levels[1][:, None] * part
+    # A finger is thicker over its bone than beside it: were all the bone gone, some more soft tissue would be seen there.
+    between = np.maximum(patch - beside, 0)
+    out: Array = beside + 0.15 * np.median(between[np.abs(ALONG) < 0.7]) * (1 - (2 * part - 1) ** 2)
     return out
 
 
