@@ -158,8 +158,8 @@ class DamageRecord:
         """
         try:
             raw = json.loads(text)
-            lists = {name: tuple(kind(**_tuples(one)) for one in raw.pop(name)) for name, kind in _KINDS.items()}
-            return cls(**raw, **lists)
+            lists = {name: tuple(kind(**_tuples(one)) for one in raw[name]) for name, kind in _KINDS.items()}
+            return cls(**{**raw, **lists})
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"damage record: not what DamageRecord.to_json wrote ({error!r})") from error
 

@@ -171,10 +171,13 @@ def _scaled(values: Array) -> Array:
 
 def _gap(patch: Array, name: str) -> tuple[Array, Array, Array]:
     """Middle of the space, end of the proximal and begin of the distal bone, along the axis for each place across."""
-    reach = 0.3 if name in WRIST_SPACES or name.startswith(("radius", "ulna", "meta")) else 0.42
+    reach = 0.3 if name in (*WRIST_SPACES, "metacarpal 1 base") else 0.42
     bend = gaussian_filter1d(patch, 0.055 / STEP, axis=0, order=2)
     near = np.exp(-0.5 * (ALONG / (0.6 * reach)) ** 2)[:, None]
-    valley = _scaled(np.maximum(bend, 0) * near)
+    # A growth plate's scar and the line below the joint's plate are valleys too, but within bone: the space is darker.
+    around = gaussian_filter1d(patch, 0.25 / STEP, axis=0)
+    dark = np.clip((around - gaussian_filter1d(patch, 0.03 / STEP, axis=0)) / max(float(np.std(patch)), 1e-6), 0, 1)
+    valley = _scaled(np.maximum(bend, 0) * near * (0.25 + dark))
     core = np.abs(ACROSS) <= 0.44
     band = np.abs(ALONG) <= reach
     path = _route(valley[np.ix_(band, core)].T, 0.25)

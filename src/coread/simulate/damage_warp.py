@@ -65,8 +65,9 @@ class Warp:
         room = 0.7 if self.wrist else 1.3
         if self.subluxed is not None:
             # The bones slide on each other within the space; the flesh beside them follows gently; farther out the shaft bends back.
-            slide = smoothstep((y - end) / gap)
-            beside = smoothstep((np.abs(x - self.subluxed.offset * slide) - 0.52) / 0.3)
+            rest = gap * (1 - (0.0 if self.narrowed is None else min(self.narrowed.lost, 0.85)))
+            slide = smoothstep((y - end) / rest)
+            beside = smoothstep((np.abs(x - self.subluxed.offset * slide) - 0.64) / 0.22)
             slide = slide * (1 - beside) + smoothstep((y - end + 0.55) / 1.1) * beside
             bend = slide * smoothstep((end + gap + room - y) / (0.75 * room)) * smoothstep((1.2 - np.abs(x)) / 0.65)
             x = x - self.subluxed.offset * bend
