@@ -32,6 +32,7 @@ class Outline:
     Attributes:
         site, part, kind: as in the record's ``Bite``.
         grade: what it adds at its site.
+        contrast: mean loss of brightness within it, in standard deviations of the bone's own pattern: below 1 it can hardly be seen.
         polygon_px: (n, 2) what of the bone it takes, (column, row).
     """
 
@@ -39,6 +40,7 @@ class Outline:
     part: Part
     kind: BiteKind
     grade: int
+    contrast: float
     polygon_px: Array
 
 
@@ -92,8 +94,8 @@ def _share_across(gone: npt.NDArray[np.bool_], whole: npt.NDArray[np.bool_], bon
     """Share of the bone's extent that the loss takes: across the bone, or for a short bone from its edge inwards."""
     v, u = np.meshgrid(ALONG, ACROSS, indexing="ij")
     centre = np.array([u[gone].mean(), v[gone].mean()])
-    if np.allclose(bone.middle, 0):
-        way = bone.middle + np.array([u[whole].mean(), v[whole].mean()]) - centre
+    if bone.short:
+        way = np.array([u[whole].mean(), v[whole].mean()]) - centre
         way = way / max(float(np.linalg.norm(way)), 1e-9)
         near = np.abs((u - centre[0]) * way[1] - (v - centre[1]) * way[0]) < 0.1
     else:
@@ -188,12 +190,16 @@ def _paint(out: Array, at: tuple[Scene, Array], name: str, record: DamageRecord)
         canvas.osteopenia(loss)
     outlines = []
     for bite in bites:
+        before = canvas.pixels.copy()
         taken = canvas.bite(bite)
         lines = find_contours(np.pad(taken, 1, constant_values=-STEP), 0.0)
         if lines:
             line = max(lines, key=len) - 1
             polygon = place.to_px(np.stack([line[:, 1] * STEP + ACROSS[0], line[:, 0] * STEP + ALONG[0]], axis=1))
-            outlines.append(Outline(name, bite.part, bite.kind, erosion_grade(taken, place.bones[bite.part], bite.kind), polygon))
+            inside = place.on_pixels(taken) > 0
+            taken_away = float((before - canvas.pixels)[inside].mean()) if inside.any() else 0.0
+            grade = erosion_grade(taken, place.bones[bite.part], bite.kind)
+            outlines.append(Outline(name, bite.part, bite.kind, grade, taken_away / canvas.pattern, polygon))
     out[place.rows, place.columns] = canvas.pixels
     return outlines
 

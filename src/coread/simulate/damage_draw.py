@@ -148,7 +148,7 @@ def _wobble(random: np.random.Generator, strength: float) -> tuple[float, ...]:
 
 
 def _draw_bites(random: np.random.Generator, site: str, severity: float, latent: float) -> list[Bite]:
-    heavy = EROSION_WEIGHT[site] * severity * math.exp(0.7 * latent - 0.25)
+    heavy = EROSION_WEIGHT[site] * severity * math.exp(0.9 * latent - 0.4)
     if site not in CARPAL_BONES and random.random() < 0.1 * severity * heavy:
         return [_collapse(random, site)]
     bites: list[Bite] = []
@@ -197,10 +197,10 @@ def _draw_bite(random: np.random.Generator, site: str, heavy: float) -> Bite:
         angle_deg=_angle(random, site, part, kind),
         width=float(np.clip(depth * ratio, 0.1, 0.9)),
         depth=depth,
-        through=float(random.uniform(0.45, 0.95) if kind == "marginal" else random.uniform(0.35, 0.8)),
+        through=float(random.uniform(0.55, 0.97) if kind == "marginal" else random.uniform(0.45, 0.85)),
         softness=float(random.uniform(0.015, 0.035) if chronic else random.uniform(0.03, 0.08)),
         rim=float(random.uniform(0.08, 0.4)) if chronic or kind == "pocket" else 0.0,
-        residue=float(random.uniform(0.05, 0.5)),
+        residue=float(random.uniform(0.05, 0.4)),
         square=float(random.uniform(1.8, 2.8)),
         wobble=_wobble(random, 0.16),
     )

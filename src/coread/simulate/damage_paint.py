@@ -89,6 +89,7 @@ class Canvas:
         soft: soft tissue's brightness.
         bone: brightness of bone over it, before this damage.
         texture: the bone's own trabecular pattern, of about unit deviation.
+        pattern: the deviation of that pattern in brightness.
         points: (rows, columns, 2) place of the pixels in the frame.
         rest: share of the bone that is left; where two losses meet, never more than all of it is gone.
         grain: white noise for pixels that are moved.
@@ -99,6 +100,7 @@ class Canvas:
     soft: Array
     bone: Array
     texture: Array
+    pattern: float
     points: Array
     rest: Array
     grain: Array
@@ -108,19 +110,16 @@ class Canvas:
         """The canvas of a scene on its image part."""
         smooth = gaussian_filter(pixels, max(0.012 * scene.width_px, 0.6), mode="nearest")
         soft = np.minimum(scene.on_pixels(scene.soft), np.maximum(smooth, 0))
-        band = smooth - gaussian_filter(pixels, max(0.05 * scene.width_px, 2.0), mode="nearest")
-        core = np.hypot(scene.x, scene.y) < 0.7
-        texture = np.clip(band / max(float(band[core].std()), 1e-6), -2.5, 2.5)
-        return cls(
-            scene,
-            pixels.copy(),
-            soft,
-            np.maximum(smooth - soft, 0),
-            texture,
-            np.stack([scene.x, scene.y], axis=-1),
-            np.ones_like(soft),
-            grain,
+        fine, broad = (
+            gaussian_filter(pixels, max(share * scene.width_px, least), mode="nearest") for share, least in ((0.02, 1.0), (0.05, 2.2))
         )
+        # Coarser than the film's grain, which must not be mistaken for trabeculae.
+        band = fine - broad
+        core = np.hypot(scene.x, scene.y) < 0.7
+        pattern = max(float(band[core].std()), 1e-6)
+        texture = np.clip(band / pattern, -2.5, 2.5)
+        points = np.stack([scene.x, scene.y], axis=-1)
+        return cls(scene, pixels.copy(), soft, np.maximum(smooth - soft, 0), texture, pattern, points, np.ones_like(soft), grain)
 
     def inside(self, part: str) -> Array:
         """Signed distance to a bone's contour at the pixels, bone widths."""

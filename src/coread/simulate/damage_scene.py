@@ -34,7 +34,6 @@ ACROSS = np.arange(-40, 41) * STEP
 ALONG = np.arange(-60, 61) * STEP
 REACH = 1.95
 """Half side, in bone widths, of the image part that damage at a site may touch."""
-_EXTENT = {"radius": 1.0, "ulna": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +45,14 @@ class Contour:
         inside: signed distance on the frame's grid (``ALONG`` x ``ACROSS``), positive inside.
         middle: a point within the bone's end.
         facing: +1 where the joint lies distally of the bone, -1 where proximally.
+        short: a whole short bone rather than the end of a long one.
     """
 
     outline: Array
     inside: Array
     middle: Array
     facing: float
+    short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def scene(pixels: npt.NDArray[np.float32], joint: Joint, thumb: float) -> Scene 
         joint: the place.
         thumb: ``orientation`` of the hand.
     """
-    centre, width = np.array(joint.center_px), float(joint.width_px) * _EXTENT.get(joint.name, 1.0)
+    centre, width = np.array(joint.center_px), float(joint.width_px)
     axis = np.array(joint.axis)
     frame = np.array([[-axis[1] * thumb, axis[0] * thumb], axis])
     height, length = pixels.shape
@@ -223,7 +224,7 @@ def _soft(patch: Array, left: Array, right: Array) -> Array:
     return out
 
 
-def _contour(mask: npt.NDArray[np.bool_], middle: Array, facing: float) -> Contour | None:
+def _contour(mask: npt.NDArray[np.bool_], middle: Array, facing: float, *, short: bool = False) -> Contour | None:
     smooth = gaussian_filter(mask.astype(float), 0.8) > 0.5
     inside = distance_transform_edt(smooth) - distance_transform_edt(~smooth)
     inside = (inside - 0.5 * np.sign(inside)) * STEP
@@ -232,7 +233,7 @@ def _contour(mask: npt.NDArray[np.bool_], middle: Array, facing: float) -> Conto
         return None
     line = max(lines, key=len)[:-1] - 1
     outline = np.stack([line[:, 1] * STEP + ACROSS[0], line[:, 0] * STEP + ALONG[0]], axis=1)
-    return Contour(outline, gaussian_filter(inside, 0.7), middle, facing)
+    return Contour(outline, gaussian_filter(inside, 0.7), middle, facing, short)
 
 
 def _joint(patch: Array, name: str) -> Found:
@@ -283,6 +284,6 @@ def _carpal(patch: Array) -> Found:
     ring = ~mask & (np.hypot(u, v) < 0.9)
     soft = np.full(patch.shape, float(np.percentile(patch[ring], 12)))
     level = max(float(np.median(patch[mask])) - float(soft[0, 0]), 0.002)
-    found = _contour(mask, np.zeros(2), 1.0)
+    found = _contour(mask, np.zeros(2), 1.0, short=True)
     nothing = np.zeros(len(ACROSS))
     return ({} if found is None else {"bone": found}), soft, level, nothing, nothing
