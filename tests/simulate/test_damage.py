@@ -137,10 +137,11 @@ def test_several_erosions_sum_up_to_the_cap():
 def test_a_loss_is_never_darker_than_soft_tissue_and_keeps_the_grain():
     pixels, joints = rods()
     many = tuple(bite(angle_deg=a, depth=0.4, width=0.7, through=1.0) for a in (85.0, 90.0, 95.0))
-    done = apply_damage(pixels, joints, DamageRecord(1.0, bites=many))
+    most = apply_damage(pixels, joints, DamageRecord(1.0, bites=many))
+    done = apply_damage(pixels, joints, DamageRecord(1.0, bites=many[1:2]))
     core = (slice(218, 236), slice(166, 174))
     assert done.pixels[core].mean() < 0.45, "something is lost"
-    smooth = gaussian_filter(done.pixels, 1.5)[190:300, 122:178]
+    smooth = gaussian_filter(most.pixels, 1.5)[190:300, 122:178]
     assert smooth.min() > SOFT - 3 * GRAIN
 
     def grain(image):

@@ -152,7 +152,7 @@ def _draw_bites(random: np.random.Generator, site: str, severity: float, latent:
     if site not in CARPAL_BONES and random.random() < 0.1 * severity * heavy:
         return [_collapse(random, site)]
     bites: list[Bite] = []
-    for _ in range(min(int(random.poisson(1.7 * heavy)), 4)):
+    for _ in range(min(int(random.poisson(1.7 * heavy)), 2 if site in CARPAL_BONES else 4)):
         bite = _draw_bite(random, site, heavy)
         # Two bites that run into each other are one: they would be counted twice.
         if all(b.part != bite.part or abs((b.angle_deg - bite.angle_deg + 180) % 360 - 180) > 55 for b in bites):
@@ -202,7 +202,7 @@ def _draw_bite(random: np.random.Generator, site: str, heavy: float) -> Bite:
         rim=float(random.uniform(0.08, 0.4)) if chronic or kind == "pocket" else 0.0,
         residue=float(random.uniform(0.05, 0.4)),
         square=float(random.uniform(1.8, 2.8)),
-        wobble=_wobble(random, 0.16),
+        wobble=_wobble(random, 0.24),
     )
 
 
@@ -214,10 +214,10 @@ def _collapse(random: np.random.Generator, site: str) -> Bite:
         angle_deg=float(random.normal(0, 8)),
         width=float(random.uniform(1.25, 1.6)),
         depth=float(random.uniform(0.4, 0.6)),
-        through=float(random.uniform(0.75, 0.97)),
+        through=float(random.uniform(0.85, 1.0)),
         softness=float(random.uniform(0.04, 0.1)),
         rim=float(random.choice([0.0, 0.2])),
-        residue=float(random.uniform(0.2, 0.6)),
+        residue=float(random.uniform(0.1, 0.35)),
         square=float(random.uniform(2.4, 3.6)),
         wobble=_wobble(random, 0.14),
     )
@@ -240,7 +240,7 @@ def _draw_subluxed(random: np.random.Generator, site: str, severity: float, late
     if not site.startswith(("MCP", "PIP")) or random.random() > 0.12 * severity**1.5 * math.exp(0.7 * latent):
         return None
     drift = -1.0 if site.startswith("MCP") and site != "MCP 1" and random.random() < 0.9 else float(random.choice([-1, 1]))
-    return Subluxed(site, drift * float(random.uniform(0.12, 0.38)), float(max(random.uniform(-0.15, 0.18), 0.0)))
+    return Subluxed(site, drift * float(random.uniform(0.12, 0.33)), float(max(random.uniform(-0.15, 0.18), 0.0)))
 
 
 def _draw_mimics(random: np.random.Generator, names: Sequence[str]) -> tuple[Mimic, ...]:

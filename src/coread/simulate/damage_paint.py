@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from coread.simulate.damage_record import Bite, Mimic, Osteopenic
 from coread.simulate.damage_scene import ACROSS, ALONG, Contour, Scene
-from coread.simulate.damage_warp import pulled, smoothstep
+from coread.simulate.damage_warp import pulled, smoothstep, spread
 
 Array = npt.NDArray[np.float64]
 _GRID = np.stack(np.meshgrid(ACROSS, ALONG), axis=-1)
@@ -145,7 +145,9 @@ class Canvas:
         wall = 1 - 0.25 * np.clip(inside / max(bite.depth, 0.05), 0, 1)
         if bite.kind == "pocket":
             wall = np.full_like(wall, 0.9)
-        self._lose(bite.through * gone * wall * (1 - left))
+        lost = bite.through * gone * wall * (1 - left)
+        self._lose(lost)
+        self._regrain(lost)
         if bite.rim > 0:
             thick = max(0.028, 1.0 * self.pixel)
             line = np.exp(-(((distance + soft + 0.5 * thick) / thick) ** 2)) * smoothstep((inside + 0.01) / 0.06)
@@ -155,6 +157,17 @@ class Canvas:
     def _lose(self, share: Array) -> None:
         self.pixels -= share * self.rest * self.bone
         self.rest *= 1 - share
+
+    def _regrain(self, share: Array) -> None:
+        """Fine detail of lost trabeculae replaced by grain as strong as over soft tissue."""
+        detail = self.pixels - gaussian_filter(self.pixels, 1.0, mode="nearest")
+        within = np.maximum.reduce([self.inside(part) for part in self.scene.bones])
+        flesh = (within < -0.12) & (np.hypot(self.scene.x, self.scene.y) < 1.2)
+        if flesh.sum() < 50:
+            return
+        white = self.grain - gaussian_filter(self.grain, 1.0, mode="nearest")
+        strength = spread(detail[flesh]) / max(float(white.std()), 1e-9)
+        self.pixels += -share * detail + strength * white * np.sqrt(1 - (1 - share) ** 2)
 
     @property
     def _level(self) -> float:

@@ -67,7 +67,7 @@ class Warp:
             # The bones slide on each other within the space; the flesh beside them follows gently; farther out the shaft bends back.
             rest = gap * (1 - (0.0 if self.narrowed is None else min(self.narrowed.lost, 0.85)))
             slide = smoothstep((y - end) / rest)
-            beside = smoothstep((np.abs(x - self.subluxed.offset * slide) - 0.64) / 0.22)
+            beside = smoothstep((np.minimum(np.abs(x), np.abs(x - self.subluxed.offset)) - 0.5) / 0.1)
             slide = slide * (1 - beside) + smoothstep((y - end + 0.55) / 1.1) * beside
             bend = slide * smoothstep((end + gap + room - y) / (0.75 * room)) * smoothstep((1.2 - np.abs(x)) / 0.65)
             x = x - self.subluxed.offset * bend
@@ -114,13 +114,13 @@ def pulled(before: Array, scene: Scene, by: Array, grain: Array) -> Array:
         return before.copy()
     rows, columns = np.indices(before.shape).astype(float)
     after = np.asarray(map_coordinates(before, [rows + step[..., 1], columns + step[..., 0]], order=3, mode="nearest"), dtype=float)
-    fine = [_spread((image - gaussian_filter(image, 1.0))[moved]) for image in (before, after)]
+    fine = [spread((image - gaussian_filter(image, 1.0))[moved]) for image in (before, after)]
     white = grain - gaussian_filter(grain, 1.0)
     missing = np.sqrt(max(fine[0] ** 2 - fine[1] ** 2, 0.0)) / max(float(white.std()), 1e-9)
     return np.where(moved, after + missing * white, before)
 
 
-def _spread(values: Array) -> float:
+def spread(values: Array) -> float:
     """Standard deviation by the median: edges count little."""
     return 1.4826 * float(np.median(np.abs(values - np.median(values))))
 
