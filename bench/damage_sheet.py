@@ -1,7 +1,7 @@
 """A contact sheet of simulated damage on real hands, to look at: each site before and after, with its grades and outlines.
 
-The near-adult hands of ``hand_joints``, located by the landmark networks. The time of
-painting one hand is printed.
+The near-adult hands of ``hand_joints``, located by the landmark networks. The
+processor time of painting one hand is printed.
 
     COREAD_DATA=... python bench/damage_sheet.py OUT.png [SEED [SEVERITY]]
 """
@@ -72,16 +72,16 @@ def main() -> None:
             continue
         joints = [p for p in found[0].places.values() if p.inside]
         record = draw_damage(random, joints, severity)
-        start = time.perf_counter()
+        start = time.process_time()
         damaged = apply_damage(hand.pixels, joints, record)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
         for joint in joints:
             text = labels(record, joint.name)
             if text:
                 tiles.append(tile(hand.pixels, damaged, joint, text))
     if not tiles:
         sys.exit("no hand was damaged: choose another seed or a higher severity")
-    print(f"apply_damage: median {np.median(seconds):.2f} s a hand, most {max(seconds):.2f} s, n = {len(seconds)} hands")
+    print(f"apply_damage: median {np.median(seconds):.2f} s of processor a hand, most {max(seconds):.2f} s, n = {len(seconds)} hands")
     tiles = [tiles[i] for i in sorted(random.choice(len(tiles), min(MOST, len(tiles)), replace=False))]
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % ACROSS)
     rows = [np.concatenate(tiles[i : i + ACROSS], axis=1) for i in range(0, len(tiles), ACROSS)]

@@ -66,7 +66,8 @@ class Warp:
         if self.subluxed is not None:
             # The bones slide on each other within the space; the flesh beside them follows gently; farther out the shaft bends back.
             rest = gap * (1 - (0.0 if self.narrowed is None else min(self.narrowed.lost, 0.85)))
-            slide = smoothstep((y - end) / rest)
+            # The proximal bone's blurred edge stays with it: sheared, it would draw a streak into the flesh.
+            slide = smoothstep((y - end - 0.025) / rest)
             beside = smoothstep((np.minimum(np.abs(x), np.abs(x - self.subluxed.offset)) - 0.5) / 0.1)
             slide = slide * (1 - beside) + smoothstep((y - end + 0.55) / 1.1) * beside
             bend = slide * smoothstep((end + gap + room - y) / (0.75 * room)) * smoothstep((1.2 - np.abs(x)) / 0.65)
