@@ -11,7 +11,6 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,9 +26,11 @@ from coread.formats import sr_codes as c
 from coread.formats import sr_items as put
 from coread.formats.sr_read import read_sr
 from coread.formats.sr_report import plain_line, report
+from coread.formats.sr_signature import moment_of, verifying_observer
 from coread.formats.sr_source import SourceObject, source_objects
 from coread.formats.uids import derived_uid
 from coread.reading import ImageRef, Reading
+from coread.reading_signature import check_signature
 from coread.scoring import Code, system
 from coread.study import Image, Study
 
@@ -77,8 +78,8 @@ def write_sr(reading: Reading, path: str | Path, study: Study) -> None:
             ``Image`` then carries.
 
     Raises:
-        InputError: an image without SOP instance, a finding that the scoring system does not know, a signed reading
-            that no person signs, or something that DICOM cannot hold; the message says what.
+        InputError: an image without SOP instance, a finding that the scoring system does not know, a reading that was
+            altered after it was signed, or something that DICOM cannot hold; the message says what.
     """
     whole = with_identity(reading, study)
     _check(whole)
@@ -125,24 +126,10 @@ def _check(reading: Reading) -> None:
             f"patient id {patient!r}: DICOM holds at most {ID_CHARACTERS} characters without backslash, control characters or "
             "outer spaces; give the study a shorter, plain id"
         )
-    if reading.status == "signed" and reading.reader.kind != "person":
-        raise InputError(
-            f"reading {reading.uid}: is signed, but its reader is the {reading.reader.kind} {reading.reader.id}; a verified SR names "
-            "the person who signed, so sign a reading of that person whose basis is this one"
-        )
+    check_signature(reading)
     if not reading.reader.id.strip():
         raise InputError(f"reading {reading.uid}: its reader has no id; an SR names who made it")
-    _moment(reading.created)
-
-
-def _moment(created: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(created)
-    except ValueError:
-        raise InputError(f"created {created!r}: expected ISO 8601 with time zone, such as 2026-01-31T10:00:00+00:00") from None
-    if moment.tzinfo is None:
-        raise InputError(f"created {created!r}: has no time zone; expected ISO 8601 such as 2026-01-31T10:00:00+00:00")
-    return moment
+    moment_of(reading.created)
 
 
 @cache
@@ -162,7 +149,7 @@ def _header(reading: Reading, study: Study, sources: Sequence[SourceObject]) -> 
     ds.file_meta.MediaStorageSOPInstanceUID = reading.uid
     ds.file_meta.ImplementationClassUID = IMPLEMENTATION_UID
     ds.file_meta.ImplementationVersionName = "COREAD"
-    moment, first, model = _moment(reading.created), sources[0], reading.reader.kind != "person"
+    moment, first, model = moment_of(reading.created), sources[0], reading.reader.kind != "person"
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.SOPClassUID, ds.SOPInstanceUID = ComprehensiveSRStorage, reading.uid
     ds.SeriesInstanceUID = _series_of(reading.uid)
@@ -179,9 +166,9 @@ def _header(reading: Reading, study: Study, sources: Sequence[SourceObject]) -> 
     ds.ReferencedPerformedProcedureStepSequence, ds.PerformedProcedureCodeSequence = [], []
     ds.CompletionFlag, ds.PreliminaryFlag = "COMPLETE", "PRELIMINARY"
     ds.VerificationFlag = "UNVERIFIED"
-    if reading.status == "signed":
+    if reading.signature is not None:
         ds.PreliminaryFlag, ds.VerificationFlag = "FINAL", "VERIFIED"
-        ds.VerifyingObserverSequence = [_signature(reading, moment)]
+        ds.VerifyingObserverSequence = [verifying_observer(reading.signature)]
     if reading.basis is not None:
         ds.PredecessorDocumentsSequence = [_reference(study.uid, {_series_of(reading.basis): [(ComprehensiveSRStorage, reading.basis)]})]
     by_series: dict[str, list[tuple[str, str]]] = {}
@@ -210,15 +197,6 @@ def _series_of(uid: str) -> str:
 def _code_item(code: Code) -> Dataset:
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme, code.meaning
-    return item
-
-
-def _signature(reading: Reading, moment: datetime) -> Dataset:
-    item = Dataset()
-    item.VerifyingOrganization = "not stated"
-    item.VerificationDateTime = moment.strftime("%Y%m%d%H%M%S.%f%z")[:26]
-    item.VerifyingObserverName = plain_line(reading.reader.id)
-    item.VerifyingObserverIdentificationCodeSequence = []
     return item
 
 
