@@ -11,7 +11,8 @@ from coread.readers import study_ref
 from coread.reading import Reading
 from coread.study import Study
 
-NAMES = {"json": "reading.json", "csv": "readings.csv", "sr": "sr.dcm", "page": "page.html", "pdf": "page.pdf"}
+NAMES = {"json": "reading.json", "csv": "readings.csv", "sr": "sr.dcm", "seg": "seg.dcm", "page": "page.html", "pdf": "page.pdf"}
+"""Kind of output -> its file; a study of several images has one ``segN.dcm`` for each image with outlines, one without outlines none."""
 SUFFIXES = {".json": "json", ".csv": "csv", ".dcm": "sr", ".html": "page", ".pdf": "pdf"}
 
 
@@ -86,19 +87,33 @@ def write_all(reading: Reading, folder: Path, study: Study, kinds: Iterable[str]
     reading that is returned, and that all other outputs carry, refers to it.
 
     Returns:
-        The reading as written, and for each kind the names of its files.
+        The reading as written, and for each kind the names of its files; ``seg`` has none where nothing is outlined.
     """
+    from coread.formats.seg import outlined
+
     written: dict[str, list[str]] = {}
     wanted = tuple(kinds)
-    if "sr" in wanted:
+    outlines = outlined(reading) if "seg" in wanted else {}
+    if "sr" in wanted or outlines:
         reading, study, captures = _with_dicom_images(
             reading, study, lambda index: folder / ("image.dcm" if len(study.images) == 1 else f"image{index + 1}.dcm")
         )
         written["secondary_capture"] = [path.name for path in captures]
     for kind in wanted:
-        _writer(kind)(reading, folder / NAMES[kind], study)
-        written[kind] = [NAMES[kind]]
-    return reading, {kind: names for kind, names in written.items() if names}
+        if kind == "seg":
+            written[kind] = [_write_seg(reading, folder, study, index) for index in outlines]
+        else:
+            _writer(kind)(reading, folder / NAMES[kind], study)
+            written[kind] = [NAMES[kind]]
+    return reading, written
+
+
+def _write_seg(reading: Reading, folder: Path, study: Study, index: int) -> str:
+    from coread.formats.seg import write_seg
+
+    name = NAMES["seg"] if len(study.images) == 1 else f"seg{index + 1}.dcm"
+    write_seg(reading, folder / name, study, index)
+    return name
 
 
 def _with_dicom_images(reading: Reading, study: Study, place: Callable[[int], Path]) -> tuple[Reading, Study, list[Path]]:

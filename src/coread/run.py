@@ -76,7 +76,7 @@ def read_exams(
         exams: what was found; see `coread.find_exams`.
         reader: who reads them.
         out: folder of folders; made where it is missing.
-        kinds: outputs to write, out of json, csv, sr, page, pdf.
+        kinds: outputs to write, out of json, csv, sr, seg, page, pdf.
         again: read again what was already read.
         jobs: exams read at the same time, each in a process with a reader of its own.
 
@@ -177,6 +177,7 @@ def _read(source: str, study: Study, reader: Reader, folder: Path, kinds: tuple[
             "warnings": list(reading.warnings),
             "outputs": {n: _sha256(part / n) for names in written.values() for n in names},
             "secondary_capture": written.get("secondary_capture", []),
+            "segmentation": written.get("seg"),
         }
         (part / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         _clear(folder)
@@ -231,11 +232,13 @@ def _is_done(folder: Path, record: dict[str, Any], kinds: tuple[str, ...]) -> bo
     except (OSError, ValueError):
         return False
     same = ("inputs", "card", "study", "versions")
+    segmentation = old.get("segmentation") if isinstance(old, dict) else None
     return (
         isinstance(old, dict)
         and old.get("status") == "read"
         and all(old.get(key) == record[key] for key in same)
-        and all((folder / NAMES[kind]).is_file() for kind in kinds)
+        and all((folder / NAMES[kind]).is_file() for kind in kinds if kind != "seg")
+        and ("seg" not in kinds or (isinstance(segmentation, list) and all((folder / str(name)).is_file() for name in segmentation)))
     )
 
 

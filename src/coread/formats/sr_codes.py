@@ -117,6 +117,12 @@ SIGNED_BY = _own("SIGNEDBY", "Person who signed")
 SIGNED_AT = _own("SIGNEDAT", "Time of the signature, ISO 8601")
 SIGNED_SHA256 = _own("SIGNEDSHA256", "SHA-256 of the findings and totals that were signed")
 
+# segments (PS3.3 C.8.20): what they are, and what their image was made from
+ABNORMAL_STRUCTURE = _sct("49755003", "Morphologically Abnormal Structure")
+ARTIFICIAL_INTELLIGENCE = _dcm("123109", "Artificial Intelligence")
+SEGMENTATION = _dcm("113076", "Segmentation")
+SOURCE_IMAGE = _dcm("121322", "Source Image for Image Processing Operation")
+
 # modalities of CID 29 that a source image may state
 MODALITIES = {
     "CR": _dcm("CR", "Computed Radiography"),

@@ -41,10 +41,9 @@ class Groups:
         feature = feature_code(self.scored, finding.feature)
         side = [put.coded(put.HAS_MODIFIER, c.LATERALITY, c.SIDES[finding.side])] if finding.side in c.SIDES else []
         named = finding.label if finding.instance is None else f"{finding.label} {finding.instance}"
-        identity = ("finding", self.reading.uid, finding.site, finding.side or "", finding.feature, finding.instance or "")
         parts = [
             put.text(put.HAS_OBSERVATION, c.TRACKING_ID, named),
-            put.uid_reference(put.HAS_OBSERVATION, c.TRACKING_UID, derived_uid(*identity)),
+            put.uid_reference(put.HAS_OBSERVATION, c.TRACKING_UID, tracking_uid(self.reading, finding)),
             put.coded(put.CONTAINS, c.FINDING, feature),
             self.method,
             put.coded(put.HAS_MODIFIER, c.FINDING_SITE, place, side),
@@ -82,6 +81,11 @@ class Groups:
             put.number(put.CONTAINS, total_code(name), total.value, unit, properties),
         ]
         return put.container(put.CONTAINS, c.GROUP, parts, "1501")
+
+
+def tracking_uid(reading: Reading, finding: Finding) -> str:
+    """The Tracking Unique Identifier of a finding, the same in the SR and the SEG of a reading."""
+    return derived_uid("finding", reading.uid, finding.site, finding.side or "", finding.feature, finding.instance or "")
 
 
 def feature_code(scored: ScoringSystem, feature: str) -> Code:
