@@ -71,6 +71,10 @@ def with_images(reading: Reading, study: Study) -> Reading:
         raise InputError(
             f"{study.source}: is of patient {study.patient}, the reading is of patient {reading.study.patient}: give the exam that was read"
         )
+    if reading.signature is not None and study.patient and not reading.study.patient:
+        raise InputError(
+            f"{study.source}: is of patient {study.patient}, the reading was signed without one: sign it again with the exam (--exam)"
+        )
     ref = study_ref(study)
     return replace(
         reading,
@@ -80,7 +84,7 @@ def with_images(reading: Reading, study: Study) -> Reading:
     )
 
 
-def write_all(reading: Reading, folder: Path, study: Study, kinds: Iterable[str]) -> tuple[Reading, dict[str, list[str]]]:
+def write_all(reading: Reading, folder: Path, study: Study | None, kinds: Iterable[str]) -> tuple[Reading, dict[str, list[str]]]:
     """Write the outputs asked for into an existing folder.
 
     A plain image has no DICOM object for the SR to refer to, so a Secondary Capture of it is written first; the
@@ -94,14 +98,17 @@ def write_all(reading: Reading, folder: Path, study: Study, kinds: Iterable[str]
     written: dict[str, list[str]] = {}
     wanted = tuple(kinds)
     outlines = outlined(reading) if "seg" in wanted else {}
-    if "sr" in wanted or outlines:
+    if study is None and ("sr" in wanted or outlines):
+        raise InputError(f"{folder}: SR and SEG refer to the images that were read: give the study as well")
+    if study is not None and ("sr" in wanted or outlines):
+        single = len(study.images) == 1
         reading, study, captures = _with_dicom_images(
-            reading, study, lambda index: folder / ("image.dcm" if len(study.images) == 1 else f"image{index + 1}.dcm")
+            reading, study, lambda index: folder / ("image.dcm" if single else f"image{index + 1}.dcm")
         )
         written["secondary_capture"] = [path.name for path in captures]
     for kind in wanted:
         if kind == "seg":
-            written[kind] = [_write_seg(reading, folder, study, index) for index in outlines]
+            written[kind] = [_write_seg(reading, folder, study, index) for index in outlines if study is not None]
         else:
             _writer(kind)(reading, folder / NAMES[kind], study)
             written[kind] = [NAMES[kind]]

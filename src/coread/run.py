@@ -175,7 +175,7 @@ def _read(source: str, study: Study, reader: Reader, folder: Path, kinds: tuple[
             "reading": reading.uid,
             "seconds": seconds,
             "warnings": list(reading.warnings),
-            "outputs": {n: _sha256(part / n) for names in written.values() for n in names},
+            "outputs": {n: sha256_of(part / n) for names in written.values() for n in names},
             "secondary_capture": written.get("secondary_capture", []),
             "segmentation": written.get("seg"),
         }
@@ -203,11 +203,12 @@ def _record(source: str, study: Study | None, reader: Reader, hashes: dict[str, 
         "images": [{"source": i.source, "uid": i.uid, "frame": i.frame} for i in images],
         "card": {"id": reader.card.id, "version": reader.card.version, "sha256": reader.card.sha256},
         "device": "cpu",
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of Python and the packages that a record names."""
     found = {"python": platform.python_version()}
     for name in RECORDED_VERSIONS:
         try:
@@ -218,10 +219,11 @@ def _versions() -> dict[str, str]:
 
 
 def _hashes(study: Study) -> dict[str, str]:
-    return {source: _sha256(Path(source)) for source in dict.fromkeys(i.source for i in study.images) if source}
+    return {source: sha256_of(Path(source)) for source in dict.fromkeys(i.source for i in study.images) if source}
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Hash of a file, for a record."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
