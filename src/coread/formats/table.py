@@ -61,7 +61,12 @@ def write_table(readings: Iterable[Reading], path: str | Path) -> Path:
     Raises:
         InputError: the file cannot be written.
     """
-    return _save(_text([row for reading in readings for row in _rows_of(reading)]), Path(path))
+    return _save(table_text(readings), Path(path))
+
+
+def table_text(readings: Iterable[Reading]) -> str:
+    """The text of `write_table`."""
+    return _text([row for reading in readings for row in _rows_of(reading)])
 
 
 def score_sheet(of: ScoringSystem | str) -> tuple[Row, ...]:
