@@ -84,7 +84,7 @@ def read_exams(
         exams: what was found; see `coread.find_exams`.
         reader: who reads them.
         out: folder of folders; made where it is missing.
-        kinds: outputs to write, out of json, csv, sr, page, pdf.
+        kinds: outputs to write, out of json, csv, sr, seg, page, pdf.
         again: read again what was already read.
         jobs: exams read at the same time: one here, each other in a process with a reader of its own.
 
@@ -189,8 +189,9 @@ def _read(study: Study, reader: Reader, folder: Path, kinds: tuple[str, ...], re
         "reading": reading.uid,
         "seconds": seconds,
         "warnings": list(reading.warnings),
-        "outputs": {n: _sha256(folder / n) for names in written.values() for n in names},
+        "outputs": {n: sha256_of(folder / n) for names in written.values() for n in names},
         "secondary_capture": written.get("secondary_capture", []),
+        "segmentation": written.get("seg"),
     }
 
 
@@ -205,11 +206,12 @@ def _record(source: str, study: Study | None, reader: Reader, hashes: dict[str, 
         "images": [{"source": i.source, "uid": i.uid, "frame": i.frame} for i in images],
         "card": {"id": reader.card.id, "version": reader.card.version, "sha256": reader.card.sha256},
         "device": "cpu",
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of Python and the packages that a record names."""
     found = {"python": platform.python_version()}
     for name in RECORDED_VERSIONS:
         try:
@@ -221,10 +223,11 @@ def _versions() -> dict[str, str]:
 
 def _hashes(study: Study | None) -> dict[str, str]:
     images = study.images if study else ()
-    return {source: _sha256(Path(source)) for source in dict.fromkeys(i.source for i in images) if source}
+    return {source: sha256_of(Path(source)) for source in dict.fromkeys(i.source for i in images) if source}
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Hash of a file, for a record."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -232,10 +235,12 @@ def _sha256(path: Path) -> str:
 def _is_done(folder: Path, record: dict[str, Any], kinds: tuple[str, ...]) -> bool:
     old = record_of(folder)
     same = ("inputs", "card", "study", "versions")
+    segmentation = old.get("segmentation")
     return (
         old.get("status") == "read"
         and all(old.get(key) == record[key] for key in same)
-        and all((folder / NAMES[kind]).is_file() for kind in kinds)
+        and all((folder / NAMES[kind]).is_file() for kind in kinds if kind != "seg")
+        and ("seg" not in kinds or (isinstance(segmentation, list) and all((folder / str(name)).is_file() for name in segmentation)))
     )
 
 

@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 
 from coread.errors import InputError
 from coread.reading import Evidence, Finding, ReaderRef, Reading, StudyRef, Total
+from coread.reading_signature import signed
 from coread.report.page import page, write_page
 from coread.report.picture import flat, overview, square_around
 from coread.report.scene import scene
@@ -295,9 +296,11 @@ def test_an_unknown_system_is_named(one_hand: tuple[Reading, Study]) -> None:
 def test_signed_is_said_and_unsigned_is_said(one_hand: tuple[Reading, Study]) -> None:
     reading, study = one_hand
     assert "Research use, unverified" in parse(page(reading, study)).one("p", cls="banner").text
-    signed = page(replace(reading, status="signed"), study)
-    assert "unverified" not in parse(signed).one("p", cls="banner").text
-    assert "Research use, unverified" not in signed
+    said = page(signed(reading, "2.25.8", "Dr <b>B</b>", "2026-03-05T09:00:00+01:00"), study)
+    banner = parse(said).one("p", cls="banner").text
+    assert "unverified" not in banner
+    assert "signed by Dr <b>B</b> on 2026-03-05 09:00 UTC+01:00" in banner
+    assert "Research use, unverified" not in said
 
 
 def test_the_same_reading_gives_the_same_page(one_hand: tuple[Reading, Study]) -> None:
@@ -316,6 +319,7 @@ def test_it_loads_no_plotting_library(tmp_path: Path) -> None:
     code = """
 import sys
 from tests.report import examples
+from coread.reading_signature import signed
 from coread.report.page import write_page
 from coread.report.pdf import write_pdf
 

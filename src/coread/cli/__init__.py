@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from coread.cli import check, demo, listing, read, report
+from coread.cli import check, correct, demo, listing, read, report, sign
 from coread.errors import CoreadError
 
 STOPPED = 130
@@ -26,6 +26,8 @@ app.command("list")(listing.listing)
 app.command("check")(check.check)
 app.command("read")(read.read)
 app.command("report")(report.report)
+app.command("correct")(correct.correct)
+app.command("sign")(sign.sign)
 app.command("demo")(demo.demo)
 
 

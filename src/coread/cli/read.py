@@ -12,6 +12,7 @@ import typer
 from coread.cli.say import say_json
 from coread.reading import Reading, Total
 
+ALL_KINDS = "json,csv,sr,seg,page,pdf"
 HEADLINES = ("hands_narrowing", "hand_left_narrowing", "hand_right_narrowing")
 
 
@@ -19,7 +20,7 @@ def read(
     exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the outputs, one folder an exam.")],
     model: Annotated[str, typer.Option("-m", "--model", help="A model of `coread list models`, or the path of a card.")] = "hand_svdh",
-    write: Annotated[str, typer.Option(help="Outputs to write, out of json,csv,sr,page,pdf.")] = "json,csv,sr,page,pdf",
+    write: Annotated[str, typer.Option(help="Outputs to write, out of json,csv,sr,seg,page,pdf.")] = ALL_KINDS,
     again: Annotated[bool, typer.Option("--again", help="Read again what was already read.")] = False,
     jobs: Annotated[int, typer.Option(help="Exams read at the same time; 0: one a processor.", min=0)] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -18,7 +18,7 @@ INSIDE = WIDTH - 2 * MARGIN
 BOTTOM = HEIGHT - 18.0
 POINT = 25.4 / 72
 INK, SOFT, LINE, FAINT, ACCENT = "#17212B", "#4B5A68", "#C6D0D8", "#E9EEF1", "#0B5F73"
-PROXIMAL, DISTAL = "#56C8FF", "#FFA61A"
+PROXIMAL, DISTAL, LESION = "#56C8FF", "#FFA61A", "#FF8ADE"
 # Dash and gap; the PDF library draws square ends, half a line's width past each end of a dash.
 RINGS = {"likely": (0.5, 1.05), "unsure": (0.01, 0.95)}
 EDGE_POINTS = 24
@@ -76,7 +76,7 @@ class Paper:
         self.pdf.set_draw_color(0)
         self.pdf.set_line_width(0.35)
         self.pdf.rect(MARGIN, 9, INSIDE, 7)
-        self.text(MARGIN + 2.5, 13.7, self.banner, 9.5, bold=True)
+        self.text(MARGIN + 2.5, 13.7, self.clipped(self.banner, INSIDE - 5, 9.5, bold=True), 9.5, bold=True)
         self.text(MARGIN, HEIGHT - 9, self.clipped(self.foot, INSIDE - 24, 7.5), 7.5, colour=SOFT)
         self.y = 22.0
 

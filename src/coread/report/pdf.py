@@ -10,7 +10,7 @@ from coread.report import words
 from coread.report.closeup import PLOT_HEIGHT, PLOT_WIDTH, Closeup, Plot
 from coread.report.films import REFERENCE_WIDTH, Film
 from coread.report.palette import step_of
-from coread.report.paper import ACCENT, BOTTOM, DISTAL, FAINT, INSIDE, LINE, MARGIN, PROXIMAL, SOFT, Paper
+from coread.report.paper import ACCENT, BOTTOM, DISTAL, FAINT, INSIDE, LESION, LINE, MARGIN, PROXIMAL, SOFT, Paper
 from coread.report.scene import scene
 from coread.report.view import Cell, Graded, Joint, Shown
 from coread.study import Study
@@ -36,7 +36,8 @@ def write_pdf(reading: Reading, path: str | Path, study: Study | None = None) ->
     """
     drawn = scene(reading, study)
     view, made = drawn.view, drawn.films
-    banner = words.status_words(reading)
+    signature = words.signature_words(reading)
+    banner = words.status_words(reading) + (f": {signature}" if signature else "")
     patient = dict(view.facts)["Patient"]
     paper = Paper(banner, f"Coread · {view.system.name} · patient {patient}", f"{view.system.name}, {patient}", reading.created)
     _head(paper, view)
@@ -234,6 +235,12 @@ def _cell(paper: Paper, cell: Cell, x: float, width: float) -> None:
 
 
 def _reasons(paper: Paper, view: Shown) -> None:
+    if view.changes:
+        paper.heading("What was corrected")
+        paper.wrapped(MARGIN, f"By {view.reading.reader.id}, against reading {view.reading.basis or 'not named'}.", INSIDE, 8, colour=SOFT)
+        for place, feature, was, now in view.changes:
+            paper.wrapped(MARGIN, f"{place}, {feature}: {was}, now {now}", INSIDE, 9)
+        paper.y += 4
     if view.warnings:
         paper.heading("Take note")
         for text in view.warnings:
@@ -263,10 +270,13 @@ def _joints(paper: Paper, joints: Sequence[tuple[Joint, tuple[Graded, ...], Clos
             _joint(paper, joint, boxes, close, (MARGIN + number * (across + 4), across, height - 2))
         paper.y += height
     paper.y += 3
-    if any(close.proximal for _, _, close in joints):
-        note = (
-            "Frame: region looked at. Solid blue: end of the proximal bone; dashed orange: of the distal bone. Contrast is the crop's own."
-        )
+    suspected = " or ".join(dict.fromkeys(close.suspected for _, _, close in joints if close.lesions))
+    edges = any(close.proximal for _, _, close in joints)
+    if edges or suspected:
+        note = "Frame: region looked at."
+        note += " Solid blue: end of the proximal bone; dashed orange: of the distal bone." if edges else ""
+        note += f" Dotted pink: outline of suspected {suspected}." if suspected else ""
+        note += " Contrast is the crop's own."
         paper.wrapped(MARGIN, note, INSIDE, 8, colour=SOFT)
     paper.y += 5
 
@@ -297,6 +307,9 @@ def _joint(paper: Paper, joint: Joint, boxes: Sequence[Graded], close: Closeup, 
         for points, colour, dash in ((close.proximal, PROXIMAL, None), (close.distal, DISTAL, (0.9, 1.0))):
             paper.curve(on(points), "#000000", 0.55)
             paper.curve(on(points), colour, 0.3, dash)
+        for lesion in close.lesions:
+            paper.curve(on([*lesion, lesion[0]]), "#000000", 0.6)
+            paper.curve(on([*lesion, lesion[0]]), LESION, 0.35, (0.4, 0.5))
     if close.plot:
         _plot(paper, close.plot, x + 2, top + (41.5 if close.picture else 8), 32.0)
     y = top + 8

@@ -9,7 +9,17 @@ from importlib.metadata import PackageNotFoundError, version
 
 from coread.reading import Finding, Reading, Total
 from coread.report.palette import step_of
-from coread.report.words import doubt_of, feature_words, key_of, place_words, region_words, sentence, total_words
+from coread.report.words import (
+    doubt_of,
+    feature_words,
+    key_of,
+    place_words,
+    region_words,
+    said_words,
+    sentence,
+    signature_words,
+    total_words,
+)
 from coread.scoring import Item, ScoringSystem
 from coread.study import Study
 
@@ -92,7 +102,7 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Everything a report says, but for the pictures."""
+    """Everything a report says, but for the pictures; ``changes`` are (place, feature, before, now) of each corrected finding."""
 
     reading: Reading
     system: ScoringSystem
@@ -102,6 +112,7 @@ class Shown:
     headline: tuple[tuple[str, str, Total], ...]
     missing: tuple[str, ...]
     unreadable: tuple[tuple[str, str, tuple[str, ...], str], ...]
+    changes: tuple[tuple[str, str, str, str], ...]
     warnings: tuple[str, ...]
     highest: dict[str, float]
     features: tuple[str, ...]
@@ -124,6 +135,11 @@ def shown(reading: Reading, system: ScoringSystem, study: Study | None) -> Shown
         headline=_headline(totals),
         missing=_missing(reading, system),
         unreadable=_unreadable(reading, system),
+        changes=tuple(
+            (place_words(f.site, f.side), feature_words(f.feature, system), said_words(f.was), said_words(f))
+            for f in reading.findings
+            if f.was is not None
+        ),
         warnings=tuple(dict.fromkeys((*(study.warnings if study else ()), *reading.warnings))),
         highest=_highest(system, boxes),
         facts=_facts(reading, study),
@@ -332,10 +348,10 @@ def _provenance(reading: Reading, system: ScoringSystem) -> tuple[tuple[str, str
     lines = [
         ("Reader", f"{ref.id} ({ref.kind})" + (f", version {ref.version}" if ref.version else "")),
         ("Card sha256", ref.card_sha256 or ""),
-        ("Status", reading.status),
+        ("Status", signature_words(reading) or reading.status),
         ("Created", reading.created),
         ("Reading", reading.uid),
-        ("Corrects", reading.basis or ""),
+        ("Signed copy of" if reading.signature else "Corrects", reading.basis or ""),
         ("Scoring system", f"{system.name} ({system.id}), {system.version}"),
         ("Study", reading.study.uid or ""),
         ("Source", reading.study.source),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
-from coread.reading import Finding, Interval, Reading, Total
+from coread.reading import Before, Finding, Interval, Reading, Total
 from coread.scoring import ScoringSystem
 
 DECIMALS: Mapping[str, int] = {"mm": 2, "%": 0, "deg": 0, "mL": 2}
@@ -83,6 +84,27 @@ def sentence(text: str) -> str:
 def status_words(reading: Reading) -> str:
     """The banner: unverified until a person signs."""
     return UNVERIFIED if reading.status != "signed" else "Signed reading"
+
+
+def signature_words(reading: Reading) -> str:
+    """``signed by Dr A on 2026-03-02 10:00 UTC+01:00``; empty where nobody signed."""
+    if reading.signature is None:
+        return ""
+    try:
+        moment = datetime.fromisoformat(reading.signature.at)
+        when = f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".rstrip()
+    except ValueError:
+        when = reading.signature.at
+    return f"signed by {reading.signature.by} on {when}"
+
+
+def said_words(said: Finding | Before) -> str:
+    """A grade, a measurement or the reason for neither, in words; ``no finding`` for none of them."""
+    if said.grade is not None:
+        return f"grade {said.grade:g}"
+    if said.value is not None:
+        return quantity(said.value, said.unit or "")
+    return "no finding" if said.unreadable is None else f"not readable, {said.unreadable}"
 
 
 def reader_words(reading: Reading) -> str:
