@@ -63,8 +63,12 @@ def check_level(level: float) -> float:
 
 
 def normal_quantile(level: float) -> float:
-    """z of a two-sided interval: the standard normal quantile of (1 + level) / 2."""
-    return NormalDist().inv_cdf((1 + level) / 2)
+    """z of a two-sided interval: the standard normal quantile of (1 + level) / 2; 1.96 for level 0.95.
+
+    Raises:
+        ValueError: level outside (0, 1).
+    """
+    return NormalDist().inv_cdf((1 + check_level(level)) / 2)
 
 
 def linearised(estimate: float, influence: Array, level: float, method: str) -> Estimate:
