@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from scipy.special import chdtrc, ndtr, stdtrit
 from scipy.stats import rankdata
 
-from coread.stats.estimate import check_level, normal_quantile
+from coread.stats.estimate import normal_quantile
 from coread.stats.labels import Bools, Floats, Ints, binary, both_classes, cluster_codes, numbers, same_length
 from coread.stats.logit_interval import logit_bounds
 
@@ -162,7 +162,7 @@ def compare_aucs(
         raise ValueError("a comparison needs the scores of at least two models, one row each")
     codes = cluster_codes(clusters, t.size)
     theta, covariance = auc_covariance(t, s, codes)
-    z_level = normal_quantile(check_level(level))
+    z_level = normal_quantile(level)
     method = "DeLong paired" if codes is None else "Obuchowski paired by patient"
     differences = []
     for i in range(s.shape[0]):
@@ -185,7 +185,7 @@ def compare_aucs(
 
 def _interval(truth: Bools, theta: float, variance: float, wanted: tuple[float, Scale], codes: Ints | None) -> Auc:
     level, scale = wanted
-    z, se = normal_quantile(check_level(level)), sqrt(max(0.0, variance))
+    z, se = normal_quantile(level), sqrt(max(0.0, variance))
     name, positives = "DeLong", int(truth.sum())
     m, n = positives, truth.size - positives
     if codes is not None:

@@ -110,7 +110,7 @@ def c_index(truth: npt.ArrayLike, scores: npt.ArrayLike, clusters: npt.ArrayLike
     method = "c-index" + ("" if codes is None else " by patient")
     if se < 1e-12 or not 0 < c < 1:
         return without_interval(c, "no interval: every pair is ordered alike, so the standard error is 0", t.size, level, method)
-    low_bound, high_bound = logit_bounds(c, normal_quantile(check_level(level)) * se)
+    low_bound, high_bound = logit_bounds(c, normal_quantile(level) * se)
     return Estimate(c, low_bound, high_bound, level, t.size, f"{method}, logit")
 
 

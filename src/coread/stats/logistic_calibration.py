@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from coread.stats.estimate import Estimate, check_level, normal_quantile
+from coread.stats.estimate import Estimate, normal_quantile
 from coread.stats.labels import Bools, Floats, Ints, binary, both_classes, cluster_codes, probabilities, same_length
 
 
@@ -51,7 +51,7 @@ def logistic_calibration(
     x = logit(p)
     if np.ptp(x) < 1e-9:
         raise ValueError("all probabilities are alike: a slope needs at least two values")
-    z = normal_quantile(check_level(level))
+    z = normal_quantile(level)
     design = np.stack([np.ones_like(x), x], axis=1)
     both, spread = fit_logistic(design, t, np.zeros_like(x), codes)
     large, large_spread = fit_logistic(design[:, :1], t, x, codes)

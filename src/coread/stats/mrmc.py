@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.special import chdtrc, fdtrc, ndtr, stdtr, stdtrit
 
 from coread.stats.auc import auc_covariance, placements
-from coread.stats.estimate import Estimate, check_level, normal_quantile
+from coread.stats.estimate import Estimate, normal_quantile
 from coread.stats.labels import Bools, Floats, binary, both_classes, numbers
 
 Design = Literal["random readers and cases", "fixed readers", "fixed cases"]
@@ -258,4 +258,4 @@ def _result(
 
 
 def _quantile(level: float, df: float) -> float:
-    return normal_quantile(check_level(level)) if df == inf else float(stdtrit(df, (1 + level) / 2))
+    return normal_quantile(level) if df == inf else float(stdtrit(df, (1 + level) / 2))

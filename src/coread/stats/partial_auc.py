@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from coread.stats.estimate import Estimate, check_level, normal_quantile, without_interval
+from coread.stats.estimate import Estimate, normal_quantile, without_interval
 from coread.stats.labels import Bools, Floats, binary, both_classes, cluster_codes, numbers, same_length
 from coread.stats.logit_interval import logit_bounds
 from coread.stats.roc import roc_curve
@@ -68,7 +68,7 @@ def partial_auc(
         variance = sums.size / (sums.size - 1) * float((sums**2).sum())
     se = sqrt(variance)
     method = f"influence function{'' if codes is None else ' by patient'}, logit{', McClish-corrected' if band.corrected else ''}"
-    width, half = b - a, normal_quantile(check_level(level)) * se
+    width, half = b - a, normal_quantile(level) * se
     least = (b * b - a * a) / 2
 
     def shown(x: float) -> float:

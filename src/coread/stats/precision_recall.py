@@ -81,5 +81,5 @@ def average_precision(truth: npt.ArrayLike, scores: npt.ArrayLike, clusters: npt
     se = sqrt(k / (k - 1) * float(influence @ influence))
     if se < 1e-12:
         return without_interval(value, "no interval: all scores tie, so the standard error is 0", t.size, level, method)
-    low, high = logit_bounds(value, normal_quantile(check_level(level)) * se)
+    low, high = logit_bounds(value, normal_quantile(level) * se)
     return Estimate(value, low, high, level, t.size, method)

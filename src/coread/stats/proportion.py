@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from coread.stats.estimate import check_level, normal_quantile
+from coread.stats.estimate import normal_quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def wilson_bounds(share: float, n: float, level: float = 0.95) -> tuple[float, f
     Raises:
         ValueError: level outside (0, 1).
     """
-    z = normal_quantile(check_level(level))
+    z = normal_quantile(level)
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return 0.0 if share == 0 else max(0.0, centre - half), 1.0 if share == 1 else min(1.0, centre + half)
@@ -80,7 +80,7 @@ def clustered_share(counts: npt.ArrayLike, totals: npt.ArrayLike, level: float =
     k = y.size
     if k < 2:
         raise ValueError(f"a clustered interval needs at least two patients with observations, got {k}")
-    z = normal_quantile(check_level(level))
+    z = normal_quantile(level)
     p = float(y.sum() / m.sum())
     variance = k / (k - 1) * float(((y - p * m) ** 2).sum()) / float(m.sum()) ** 2
     effective = p * (1 - p) / variance if variance > 1e-15 else float(k)
