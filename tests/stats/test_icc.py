@@ -32,6 +32,20 @@ def test_complete_cases_are_said() -> None:
         icc(gap)
 
 
+def test_generalised_interval_knows_that_two_readers_are_few() -> None:
+    """Two readers who happen to score alike on average say little about how far the next one may be off."""
+    random = np.random.default_rng(3)
+    scores = 2 * random.standard_normal((500, 1)) + random.standard_normal((500, 2)) + [0.0, 0.2]
+    published, generalised = icc(scores), icc(scores, interval="generalised")
+    assert generalised.estimate == published.estimate
+    assert generalised.low < published.low - 0.2
+    assert generalised.high < 0.85
+    assert "generalised interval" in generalised.method
+    assert icc(scores, interval="generalised") == generalised
+    with pytest.raises(ValueError, match="'generalised' for absolute agreement"):
+        icc(scores, "C,1", interval="generalised")
+
+
 def test_many_rows_of_sums_at_once() -> None:
     parts = score_sums(SHROUT_FLEISS)
     without_first = icc_of_sums(np.stack([parts.sum(axis=0), parts[1:].sum(axis=0)]), 4, "A,1")

@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from coread.stats.icc import icc
+from coread.stats.icc import icc, score_sums
 from coread.stats.measurement_error import (
     smallest_detectable_change,
     smallest_detectable_change_of_sem,
     smallest_detectable_difference,
     standard_error_of_measurement,
+    standard_error_of_sums,
 )
+from coread.stats.resampling import Plan, bootstrap_sums
 from tests.stats.agreement_tables import PEAK_FLOW, SHROUT_FLEISS
 
 
@@ -35,10 +37,24 @@ def test_consistency_is_the_spread_times_root_one_minus_icc() -> None:
     assert standard_error_of_measurement(scores, "consistency").estimate == pytest.approx(wanted, rel=1e-3)
 
 
-def test_agreement_is_within_where_readers_differ() -> None:
+def test_agreement_is_within_but_for_the_interval() -> None:
     agreement, within = (standard_error_of_measurement(SHROUT_FLEISS, kind) for kind in ("agreement", "within"))
     assert agreement.estimate == pytest.approx(within.estimate)
     assert agreement.high > within.high
+
+
+def test_errors_that_are_not_normal_are_bootstrapped() -> None:
+    """Changes near 0 in most and errors that grow with them: the chi-square interval is far too short."""
+    random = np.random.default_rng(12)
+    truth = random.gamma(0.3, 8, (400, 1))
+    changes = truth + (0.5 + 0.15 * truth) * random.standard_normal((400, 2))
+    normal = standard_error_of_measurement(changes, "consistency")
+    (bootstrapped,) = bootstrap_sums(score_sums(changes), lambda s: standard_error_of_sums(s, 2, "consistency"), Plan())
+    assert bootstrapped.estimate == pytest.approx(normal.estimate)
+    assert bootstrapped.high - bootstrapped.low > 2 * (normal.high - normal.low)
+    assert float(standard_error_of_sums(score_sums(changes).sum(axis=0), 2)) == pytest.approx(
+        standard_error_of_measurement(changes).estimate
+    )
 
 
 def test_two_readers_by_hand() -> None:

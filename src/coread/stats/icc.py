@@ -15,6 +15,8 @@ from coread.stats.scores import Missing, as_scores
 Form = Literal["1", "A,1", "C,1", "k", "A,k", "C,k"]
 """McGraw and Wong's names: one-way, two-way for absolute agreement, two-way for consistency; one reader, or the mean of k."""
 
+Interval = Literal["F", "generalised"]
+
 SHROUT_FLEISS: dict[Form, str] = {
     "1": "ICC(1,1)",
     "A,1": "ICC(2,1)",
@@ -111,7 +113,7 @@ def icc_of_sums(sums: Array, k: int, form: Form) -> Array:
     return np.where(np.isfinite(value), value, np.nan)
 
 
-def icc(scores: npt.ArrayLike, form: Form = "A,1", level: float = 0.95, missing: Missing = "refuse") -> Estimate:
+def icc(scores: npt.ArrayLike, form: Form = "A,1", level: float = 0.95, missing: Missing = "refuse", interval: Interval = "F") -> Estimate:
     """Intraclass correlation in one of the six forms, with its F-based interval.
 
     With the mean squares MSR (subjects), MSC (readers), MSE (error), MSW (within) of the (n, k) table:
@@ -126,8 +128,11 @@ def icc(scores: npt.ArrayLike, form: Form = "A,1", level: float = 0.95, missing:
     ========  ===================================================  =========================================
 
     Intervals: exact from F = MSR / MSW on n-1, n(k-1) or F = MSR / MSE on n-1, (n-1)(k-1) degrees of freedom; for absolute
-    agreement Satterthwaite's approximation, stepped up by Spearman and Brown for the mean. McGraw and Wong's ten cases
-    are these six: whether readers are random or fixed changes what A and C speak of, not the number.
+    agreement Satterthwaite's approximation, stepped up by Spearman and Brown for the mean. That one is the published interval, and
+    covers far less than it says where few readers differ much (two readers are one degree of freedom, however many the subjects):
+    ``interval='generalised'`` holds its level there. It replaces each mean square by MS df / chi2_df in the formula and takes
+    quantiles of 20,000 such draws of a fixed seed (Weerahandi, J Am Stat Assoc 1993;88:899). McGraw and Wong's ten cases are
+    these six: whether readers are random or fixed changes what A and C speak of, not the number.
 
     Source: Shrout & Fleiss, Psychol Bull 1979;86:420; McGraw & Wong, Psychol Methods 1996;1:30 (with the correction of 1:390).
     Checked against the table of the former and R psych.
@@ -137,18 +142,22 @@ def icc(scores: npt.ArrayLike, form: Form = "A,1", level: float = 0.95, missing:
         form: one of '1', 'A,1', 'C,1', 'k', 'A,k', 'C,k'.
         level: coverage of the interval.
         missing: ``refuse``, or ``complete`` for the subjects that every reader scored.
+        interval: ``F``, or ``generalised`` for the absolute-agreement forms.
 
     Raises:
-        ValueError: an unknown form, a level outside (0, 1), not a table, one reader only, or a missing score that is refused.
+        ValueError: an unknown form or interval, a level outside (0, 1), not a table, one reader only, or a missing score that is refused.
     """
     if form not in get_args(Form):
         raise ValueError(f"form must be one of {', '.join(map(repr, get_args(Form)))}, got {form!r}")
+    if interval not in get_args(Interval) or (interval == "generalised" and form[0] != "A"):
+        raise ValueError(f"interval must be 'F', or 'generalised' for absolute agreement, got {interval!r} for form {form!r}")
     check_level(level)
     table = as_scores(scores, missing)
     n, k = table.shape
-    method = f"ICC({form}), {SHROUT_FLEISS[form]} of Shrout and Fleiss, {k} readers, F-based interval"
+    kind = "F-based" if interval == "F" else interval
+    method = f"ICC({form}), {SHROUT_FLEISS[form]} of Shrout and Fleiss, {k} readers, {kind} interval"
     if n < 2:
-        return undefined(f"an ICC needs at least 2 subjects with all scores, there {'is' if n == 1 else 'are'} {n}", n, level, method)
+        return undefined(f"an ICC needs at least 2 subjects with all scores, got {n}", n, level, method)
     anova = two_way_anova(table)
     assert anova is not None
     value = float(icc_of_sums(score_sums(table).sum(axis=0), k, form))
@@ -158,7 +167,7 @@ def icc(scores: npt.ArrayLike, form: Form = "A,1", level: float = 0.95, missing:
         return undefined(f"no ICC: {reason}", n, level, method)
     if (anova.ms_within if form in ("1", "k") else anova.ms_error) == 0:
         return without_interval(value, "no interval: the scores leave no error to estimate one from", n, level, method)
-    low, high = _interval(anova, form[0], level)
+    low, high = _interval(anova, form[0], level) if interval == "F" else _generalised(anova, level)
     if form.endswith("k"):
         low, high = (_step_up(bound, k) for bound in (low, high))
     return Estimate(value, low, high, level, n, method)
@@ -188,6 +197,18 @@ def _agreement_interval(anova: TwoWayAnova, upper: float) -> tuple[float, float]
     low = n * (msr - f_low * mse) / (f_low * spread + n * msr)
     high = n * (f_high * msr - mse) / (spread + n * f_high * msr)
     return low, high
+
+
+def _generalised(anova: TwoWayAnova, level: float) -> tuple[float, float]:
+    """Generalised interval of ICC(A,1): quantiles over what the true mean squares may be; a negative variance between readers is 0."""
+    n, k = anova.n, anova.k
+    random = np.random.default_rng(20260101)
+    squares = (anova.ms_subjects, anova.ms_readers, anova.ms_error)
+    freedom = (n - 1, k - 1, (n - 1) * (k - 1))
+    msr, msc, mse = (ms * df / random.chisquare(df, 20_000) for ms, df in zip(squares, freedom, strict=True))
+    rho = (msr - mse) / (msr + (k - 1) * mse + k * np.maximum(0, msc - mse) / n)
+    low, high = np.quantile(rho, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def _step_up(rho: float, k: int) -> float:

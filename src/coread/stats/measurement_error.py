@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from math import isinf, sqrt
+from math import sqrt
 from typing import Literal, get_args
 
+import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri
 
-from coread.stats.estimate import Estimate, check_level, normal_quantile, undefined, without_interval
-from coread.stats.icc import TwoWayAnova, two_way_anova
+from coread.stats.estimate import Array, Estimate, check_level, normal_quantile, undefined, without_interval
+from coread.stats.icc import mean_squares, two_way_anova
 from coread.stats.scores import Missing, as_scores
 
 ErrorKind = Literal["agreement", "consistency", "within"]
@@ -23,14 +24,15 @@ def standard_error_of_measurement(
     With the mean squares of :func:`~coread.stats.icc.two_way_anova`:
 
     ===========  ==============================  ======================================================================
-    agreement    sqrt((MSC - MSE)/n + MSE)       any of such readers (de Vet, J Clin Epidemiol 2006;59:1033); the part
-                                                 between readers counts as 0 where negative
+    agreement    sqrt((MSC - MSE)/n + MSE)       any of such readers (de Vet, J Clin Epidemiol 2006;59:1033)
     consistency  sqrt(MSE)                       these readers, each one's own level forgiven
     within       sqrt(MSW)                       repeats by one reader, or readers who change from subject to subject
     ===========  ==============================  ======================================================================
 
-    Interval: chi-square, sqrt(df / chi2) on (n-1)(k-1) or n(k-1) degrees of freedom, exact for normal errors; for agreement
-    Satterthwaite's degrees of freedom (Biometrics 1946;2:110), rough where few readers differ much: k - 1 is then all there is.
+    The first and the last are the same number: what differs is the interval. It is chi-square, sqrt(df / chi2) on (n-1)(k-1) or
+    n(k-1) degrees of freedom, exact for normal errors; for agreement that of Graybill & Wang (J Am Stat Assoc 1980;75:869) for a
+    sum of mean squares, which two readers who differ leave very long above: they are one degree of freedom. For errors that are
+    not normal bootstrap :func:`standard_error_of_sums` over patients.
 
     Args:
         scores: (n subjects, k readers or repeats).
@@ -46,18 +48,33 @@ def standard_error_of_measurement(
         raise ValueError(f"kind must be 'agreement', 'consistency' or 'within', got {kind!r}")
     table = as_scores(scores, missing)
     anova = two_way_anova(table)
-    method = f"standard error of measurement, {kind}, chi-square interval"
+    method = f"standard error of measurement, {kind}, {'Graybill-Wang' if kind == 'agreement' else 'chi-square'} interval"
     if anova is None:
         return undefined(
             f"an error needs at least 2 subjects, there {'is' if len(table) == 1 else 'are'} {len(table)}", len(table), level, method
         )
+    n, k = anova.n, anova.k
     if kind == "agreement":
-        variance, df = _agreement(anova)
+        parts = [(anova.ms_readers / n, k - 1), (anova.ms_error * (n - 1) / n, (n - 1) * (k - 1))]
     elif kind == "consistency":
-        variance, df = anova.ms_error, float((anova.n - 1) * (anova.k - 1))
+        parts = [(anova.ms_error, (n - 1) * (k - 1))]
     else:
-        variance, df = anova.ms_within, float(anova.n * (anova.k - 1))
-    return _root(variance, df, 1.0, (anova.n, level, method))
+        parts = [(anova.ms_within, n * (k - 1))]
+    return _root(parts, 1.0, (n, level, method))
+
+
+def standard_error_of_sums(sums: Array, k: int, kind: ErrorKind = "agreement") -> Array:
+    """The standard error of measurement of each row of sums: the statistic to give to the bootstrap.
+
+    Its interval does not need normal errors. z times it (of changes, ``consistency``) is the smallest detectable change.
+
+    Args:
+        sums: (..., k + 3), as :func:`~coread.stats.icc.score_sums` makes them and resampling adds them up.
+        k: number of readers.
+        kind: as in :func:`standard_error_of_measurement`.
+    """
+    _, _, error, within = mean_squares(sums, k)
+    return np.asarray(np.sqrt(error if kind == "consistency" else within))
 
 
 def smallest_detectable_difference(
@@ -98,7 +115,7 @@ def smallest_detectable_change(
 
     Source: Bruynesteyn et al., Ann Rheum Dis 2005;64:179; Navarro-Compán et al., Ann Rheum Dis 2014;73:1067. Interval:
     chi-square on (n-1)(k-1) degrees of freedom, exact for normal errors; errors that grow with the change (they do in radiographs)
-    make it too short.
+    make it far too short: bootstrap :func:`standard_error_of_sums` of the changes then.
 
     Args:
         changes: (n patients, k readers) follow-up minus baseline of each reader.
@@ -147,7 +164,7 @@ def _detectable(scores: npt.ArrayLike, share: float, wanted: tuple[int, float, f
     anova = two_way_anova(table)
     if anova is None:
         return undefined(f"an error needs at least 2 subjects, there {'is' if n == 1 else 'are'} {n}", n, level, method)
-    return _root(anova.ms_error, float((n - 1) * (k - 1)), factor, (n, level, method))
+    return _root([(anova.ms_error, (n - 1) * (k - 1))], factor, (n, level, method))
 
 
 def _factor(readers_averaged: int, confidence: float) -> float:
@@ -156,22 +173,14 @@ def _factor(readers_averaged: int, confidence: float) -> float:
     return normal_quantile(confidence) / sqrt(readers_averaged)
 
 
-def _agreement(anova: TwoWayAnova) -> tuple[float, float]:
-    """Variance between any two readings and Satterthwaite's degrees of freedom for it."""
-    n, k, msc, mse = anova.n, anova.k, anova.ms_readers, anova.ms_error
-    if msc <= mse:
-        return mse, float((n - 1) * (k - 1))
-    variance = msc / n + mse * (n - 1) / n
-    spread = (msc / n) ** 2 / (k - 1) + (mse * (n - 1) / n) ** 2 / ((n - 1) * (k - 1))
-    return variance, variance**2 / spread
-
-
-def _root(variance: float, df: float, factor: float, told: tuple[int, float, str]) -> Estimate:
-    """factor * sqrt(variance) with its chi-square interval."""
+def _root(parts: list[tuple[float, int]], factor: float, told: tuple[int, float, str]) -> Estimate:
+    """factor * the root of a sum of independent mean squares (value, degrees of freedom); Graybill and Wang's interval, exact for one."""
     n, level, method = told
-    value = factor * sqrt(variance)
+    variance = sum(value for value, _ in parts)
     if variance == 0:
         return without_interval(0.0, "no interval: the scores show no error at all", n, level, method)
     tail = (1 - level) / 2
-    low, high = value * sqrt(df / float(chdtri(df, tail))), value * sqrt(df / float(chdtri(df, 1 - tail)))
-    return Estimate(value, low, float("inf") if isinf(high) else high, level, n, method)
+    below = sqrt(sum((value * (1 - df / float(chdtri(df, tail)))) ** 2 for value, df in parts))
+    above = sqrt(sum((value * (df / float(chdtri(df, 1 - tail)) - 1)) ** 2 for value, df in parts))
+    low, high = (factor * sqrt(max(0.0, bound)) for bound in (variance - below, variance + above))
+    return Estimate(factor * sqrt(variance), low, high, level, n, method)
