@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coread.run_pool import shared
+from coread.run_pool import Helpers, shared
 
 
 def slow(number: int) -> tuple[int, int]:
@@ -29,7 +29,7 @@ def waits_until_it_is_there(number: int) -> tuple[int, int]:
 
 
 def test_results_come_in_order_from_here_and_there() -> None:
-    results = list(shared(waits_until_it_is_there, slow, range(30), helpers=1))
+    results = list(shared(waits_until_it_is_there, slow, range(30), Helpers(1, "json")))
     assert [number for number, _ in results] == list(range(30))
     pids = {pid for _, pid in results}
     assert os.getpid() in pids
@@ -38,16 +38,16 @@ def test_results_come_in_order_from_here_and_there() -> None:
 
 def test_what_a_helper_raises_is_raised_here() -> None:
     with pytest.raises(ValueError, match="task 1"):
-        list(shared(waits_until_it_is_there, fails, range(3), helpers=1))
+        list(shared(waits_until_it_is_there, fails, range(3), Helpers(1, "json")))
 
 
 def test_a_helper_that_is_killed_costs_no_result() -> None:
-    results = list(shared(waits_until_it_is_there, dies, range(6), helpers=1))
+    results = list(shared(waits_until_it_is_there, dies, range(6), Helpers(1, "json")))
     assert [number for number, _ in results] == list(range(6))
 
 
 def test_stopping_early_begins_nothing_more(tmp_path: Path) -> None:
-    results = shared(slow, slow, range(10_000), helpers=1)
+    results = shared(slow, slow, range(10_000), Helpers(1, "json"))
     assert next(results)[0] == 0
     start = time.monotonic()
     results.close()

@@ -9,7 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,12 @@ from coread.errors import CoreadError, InputError, OutOfScopeError
 from coread.formats.open import Exam, find_exams, open_study
 from coread.output import NAMES, write_all
 from coread.readers import Reader
-from coread.readers import reader as load_reader
 from coread.reading import Reading
 from coread.run_folder import BusyError, claimed, empty, publish, record_of, refuse_foreign, taken_by
-from coread.run_pool import shared
+from coread.run_pool import Helpers, shared
 from coread.study import Study
 
+HELPER = "coread.run_helper"
 MAX_NAME = 200
 """Bytes of a folder's name; file systems allow 255, of which the hash and the name while writing need some."""
 RECORDED_VERSIONS = ("coread", "numpy", "scipy", "onnxruntime", "pydicom", "highdicom")
@@ -61,7 +62,7 @@ def read_exam(path: str | Path, reader: Reader, out: str | Path, kinds: Sequence
         raise InputError(f"{folder}: the outputs take the place of their folder as a whole; name a new one with -o")
     _make(folder.parent)
     exam = Exam(Path(path), open_study(path))
-    outcome = _outcome(reader, (exam, folder, tuple(kinds), True))
+    outcome = read_task(reader, (exam, folder, tuple(kinds), True))
     if outcome.status == "refused":
         raise (InputError if outcome.stopped else OutOfScopeError)(outcome.reason or "refused")
     return outcome
@@ -73,7 +74,7 @@ def read_exams(
     out: str | Path,
     kinds: Sequence[str] = tuple(NAMES),
     again: bool = False,
-    jobs: int = 1,
+    jobs: int | Helpers = 1,
 ) -> Iterator[Outcome]:
     """Read many exams, each into its own folder under ``out``; a bad one is an outcome, not the end.
 
@@ -86,7 +87,8 @@ def read_exams(
         out: folder of folders; made where it is missing.
         kinds: outputs to write, out of json, csv, sr, seg, page, pdf.
         again: read again what was already read.
-        jobs: exams read at the same time: one here, each other in a process with a reader of its own.
+        jobs: exams read at the same time, one here, each other in a process with a reader of its own; or the helpers for that, where
+            they were started before.
 
     Raises:
         InputError: ``out`` cannot be made, or an exam's folder under it holds what Coread did not write.
@@ -94,23 +96,18 @@ def read_exams(
     root = Path(out)
     _make(root)
     tasks = [(exam, root / name, tuple(kinds), again) for exam, name in zip(exams, exam_names(exams), strict=True)]
-    here = partial(_outcome, reader)
-    if jobs < 2 or len(tasks) < 2:
-        yield from map(here, tasks)
-    else:
-        yield from shared(here, partial(_in_helper, reader.card.path), tasks, min(jobs, len(tasks)) - 1)
+    here = partial(read_task, reader)
+    if isinstance(jobs, int):
+        jobs = min(jobs, len(tasks))
+        if jobs < 2:
+            yield from map(here, tasks)
+            return
+        jobs = Helpers(jobs - 1, HELPER)
+    helper = import_module(HELPER)
+    yield from shared(here, partial(helper.read_there, reader.card.path), tasks, jobs)
 
 
-def _in_helper(card: Path, task: Task) -> Outcome:
-    return _outcome(_helpers_reader(card), task)
-
-
-@cache
-def _helpers_reader(card: Path) -> Reader:
-    return load_reader(card, threads=1)
-
-
-def _outcome(reader: Reader, task: Task) -> Outcome:
+def read_task(reader: Reader, task: Task) -> Outcome:
     """One exam read into its folder, which is ours alone meanwhile; what stops it is an outcome."""
     exam, folder, kinds, again = task
     source, start = str(exam.path), time.perf_counter()

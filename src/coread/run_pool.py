@@ -1,4 +1,4 @@
-"""Work shared between this process and helpers, which start while it already works."""
+"""Work shared between this process and helpers, which start while it goes on."""
 
 from __future__ import annotations
 
@@ -9,11 +9,32 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, ProcessPoolExecutor
+from importlib import import_module
 from multiprocessing import connection, get_context, parent_process
 from typing import Generic, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+
+class Helpers:
+    """Processes that start at once and wait for work; made early, they are ready when this process is.
+
+    Args:
+        count: how many, 1 or more.
+        ready: the module that each imports at its start, with all that the work will need.
+    """
+
+    def __init__(self, count: int, ready: str) -> None:
+        self.count = count
+        self.pool = ProcessPoolExecutor(count, get_context("spawn"), _start, (ready,))
+        with _deaf_to_interrupts():
+            for _ in range(count):
+                self.pool.submit(os.getpid)
+
+    def stop(self) -> None:
+        """End them once what they have begun is finished."""
+        self.pool.shutdown(cancel_futures=True)
 
 
 class _Board(Generic[Task, Result]):
@@ -55,8 +76,8 @@ class _Board(Generic[Task, Result]):
         return number in self.done
 
 
-def shared(here: Callable[[Task], Result], there: Callable[[Task], Result], tasks: Sequence[Task], helpers: int) -> Iterator[Result]:
-    """The results of all tasks, in their order, worked off by this process and by ``helpers`` others.
+def shared(here: Callable[[Task], Result], there: Callable[[Task], Result], tasks: Sequence[Task], helpers: Helpers) -> Iterator[Result]:
+    """The results of all tasks, in their order, worked off by this process and by helpers, which are stopped in the end.
 
     Each takes the next task when it is free. When the caller stops early, what a helper has begun is finished and nothing more begun;
     when this process is killed, the helpers end at once; when a helper is killed, its task is done here.
@@ -65,15 +86,14 @@ def shared(here: Callable[[Task], Result], there: Callable[[Task], Result], task
         here: does a task in this process.
         there: does a task in a helper; it and the tasks can be sent there (pickled).
         tasks: what is to be done.
-        helpers: processes beside this one, 1 or more.
+        helpers: the processes beside this one.
     """
     board: _Board[Task, Result] = _Board(tasks)
-    pool = ProcessPoolExecutor(helpers, get_context("spawn"), _start)
 
     def hand_over() -> None:
         while job := board.take():
             try:
-                board.put(job[0], pool.submit(there, job[1]).result())
+                board.put(job[0], helpers.pool.submit(there, job[1]).result())
             except (BrokenExecutor, CancelledError, RuntimeError):
                 board.give_back(*job)
                 return
@@ -81,12 +101,9 @@ def shared(here: Callable[[Task], Result], there: Callable[[Task], Result], task
                 board.fail(error)
                 return
 
-    threads = [threading.Thread(target=hand_over, daemon=True) for _ in range(helpers)]
+    threads = [threading.Thread(target=hand_over, daemon=True) for _ in range(helpers.count)]
     try:
         own = board.take()
-        with _deaf_to_interrupts():
-            for _ in threads:
-                pool.submit(os.getpid)
         for thread in threads:
             thread.start()
         number = 0
@@ -103,7 +120,7 @@ def shared(here: Callable[[Task], Result], there: Callable[[Task], Result], task
                 own = board.take()
     finally:
         board.waiting.clear()
-        pool.shutdown(cancel_futures=True)
+        helpers.stop()
 
 
 @contextlib.contextmanager
@@ -119,10 +136,11 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _start() -> None:
+def _start(ready: str) -> None:
     """In a helper: ignore Ctrl-C, and end with the process that it helps, which cannot say so when it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    import_module(ready)
 
 
 def _end_with_parent() -> None:

@@ -26,18 +26,22 @@ def read(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Read exams and write page, DICOM SR, table and JSON for each. Goes on past a bad exam, and on where it was stopped."""
-    from coread.output import parse_kinds
+    from coread.run_pool import Helpers
 
-    kinds = parse_kinds(write)
+    # Where the paths alone tell that there is work for several, the others start before this process loads what it needs itself.
+    expected = min(jobs or _jobs(len(exam)), len(exam))
+    early = Helpers(expected - 1, "coread.run_helper") if expected > 1 else None
+    from coread.output import parse_kinds
     from coread.readers import reader
     from coread.run import exams_for, read_exams
 
+    kinds = parse_kinds(write)
     exams = exams_for(exam, output)
-    jobs = jobs or (min(os.cpu_count() or 1, len(exams) // 3) or 1)
-    chosen = reader(model, threads=1 if jobs > 1 else None)
+    jobs = jobs or _jobs(len(exams))
+    chosen = reader(model, threads=1 if early or jobs > 1 else None)
     outcomes = []
     with _progress(len(exams), silent=as_json) as step:
-        for outcome in read_exams(exams, chosen, output, kinds, again, jobs):
+        for outcome in read_exams(exams, chosen, output, kinds, again, early or jobs):
             outcomes.append(outcome)
             step(outcome.exam)
             if as_json:
@@ -61,6 +65,11 @@ def read(
         typer.echo(f"{done} read, {len(outcomes) - done - refused} already there, {refused} refused -> {output}")
     if refused:
         raise typer.Exit(1)
+
+
+def _jobs(exams: int) -> int:
+    """How many exams are read at the same time: as many as there are processors, where each has three to read."""
+    return min(os.cpu_count() or 1, exams // 3) or 1
 
 
 def summary(reading: Reading) -> str:

@@ -63,6 +63,9 @@ def page(reading: Reading, study: Study | None = None) -> str:
         drawn={joint["key"] for joint in joints},
         columns=[_column(words.feature_words(feature, view.system)) for feature in view.sheet.features],
         sheet_note=_sheet_note(view),
+        has_marks=any(film.marks for film in made),
+        has_unreadable=any(mark.step is None for film in made for mark in film.marks)
+        or any(cell.kind == "unreadable" for group in view.sheet.groups for row in group.rows for cell in row.cells),
         has_pixels=any(film.picture for film in made),
         has_doubt=any(box.share is not None for box in boxes.values()),
         suspected=" or ".join(dict.fromkeys(joint["close"]["suspected"] for joint in joints if joint["close"]["lesions"])),
@@ -137,7 +140,7 @@ def _column(name: str) -> Mapping[str, str]:
 def _sheet_note(view: Shown) -> str:
     """What the columns leave out: features that were not assessed at all, each with the reason."""
     whole = {feature: reason for feature, reason, places, _ in view.unreadable if not places}
-    return "; ".join(f"{words.sentence(feature)}: {reason}" for feature, reason in whole.items())
+    return "; ".join(f"{words.sentence(feature)} {reason}" for feature, reason in whole.items())
 
 
 def _footer_css(reading: Reading) -> str:
@@ -170,10 +173,12 @@ def _film(film: Film, boxes: Mapping[int, Graded], view: Shown) -> Mapping[str, 
     graded = sum(mark.finding.grade is not None for mark in film.marks)
     lacking = len(film.marks) - graded
     count = f"{graded} graded" + (f", {lacking} not readable" if lacking else "")
+    if not film.marks:
+        count = "the reading does not say where on it each site lies"
     return {
         "picture": film.picture,
         "box": f"{film.left - 0.5:g} {film.top - 0.5:g} {film.width} {film.height}",
-        "alt": f"{name}: radiograph with {len(film.marks)} marked findings, listed in the score sheet",
+        "alt": f"{name}: radiograph" + (f" with {len(film.marks)} marked findings, listed in the score sheet" if film.marks else ""),
         "label": f"{name}: findings at their places",
         "caption": f"{name}: {count}" + ("" if film.picture else " (shown without its pixels)"),
         "scale": f"{film.scale:.3f}",
@@ -200,7 +205,7 @@ def _joint(joint: Joint, boxes: Sequence[Graded], close: Closeup) -> Mapping[str
         "key": joint.key,
         "title": joint.title,
         "boxes": boxes,
-        "measured": [(name, words.measured_text(finding)) for name, finding in joint.measured],
+        "measured": [(name.replace("joint space ", ""), words.measured_text(finding)) for name, finding in joint.measured],
         "close": {
             "picture": picture,
             "box": f"{picture.left - 0.5:g} {picture.top - 0.5:g} {picture.width} {picture.height}" if picture else "",

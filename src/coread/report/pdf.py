@@ -100,7 +100,7 @@ def _films(paper: Paper, graded: Mapping[int, Graded], made: Sequence[Film]) -> 
 
 def _legend(paper: Paper, view: Shown, made: Sequence[Film]) -> None:
     """What the marks mean."""
-    if not made:
+    if not any(film.marks for film in made):
         return
     x = MARGIN + 2
     for feature in view.features:
@@ -230,7 +230,7 @@ def _cell(paper: Paper, cell: Cell, x: float, width: float) -> None:
     else:
         box = cell.graded
         paper.chip(x + width / 2, paper.y + 2.45, box.glyph, box.step, box.doubt, radius=1.75)
-        if box.share is not None and box.share < 0.8 and width > 20:
+        if box.share is not None and box.doubt != "sure" and width > 20:
             paper.text(x + width / 2 + 3.4, paper.y + 3.3, f"{round(box.share * 100)} %", 6.5, colour=SOFT)
 
 
@@ -264,7 +264,7 @@ def _joints(paper: Paper, joints: Sequence[tuple[Joint, tuple[Graded, ...], Clos
     across = (INSIDE - 4) / 2
     for start in range(0, len(joints), 2):
         row = joints[start : start + 2]
-        height = max(_joint_height(joint, boxes) for joint, boxes, _ in row)
+        height = max(_joint_height(joint, boxes, close) for joint, boxes, close in row)
         paper.room(height)
         for number, (joint, boxes, close) in enumerate(row):
             _joint(paper, joint, boxes, close, (MARGIN + number * (across + 4), across, height - 2))
@@ -281,9 +281,10 @@ def _joints(paper: Paper, joints: Sequence[tuple[Joint, tuple[Graded, ...], Clos
     paper.y += 5
 
 
-def _joint_height(joint: Joint, boxes: Sequence[Graded]) -> float:
+def _joint_height(joint: Joint, boxes: Sequence[Graded], close: Closeup) -> float:
     said = sum(15.5 + (2.9 * len(box.grades) if box.finding.probabilities else 0) for box in boxes) + 3.8 * len(joint.measured)
-    return 12 + max(said, 50.0 if joint.measured else 34.0)
+    seen = 50.0 if close.plot else 34.0 if close.picture else 0.0
+    return 12 + max(said, seen)
 
 
 def _joint(paper: Paper, joint: Joint, boxes: Sequence[Graded], close: Closeup, where: tuple[float, float, float]) -> None:
@@ -313,7 +314,8 @@ def _joint(paper: Paper, joint: Joint, boxes: Sequence[Graded], close: Closeup, 
     if close.plot:
         _plot(paper, close.plot, x + 2, top + (41.5 if close.picture else 8), 32.0)
     y = top + 8
-    right, wide = x + 37, width - 39
+    aside = 35.0 if close.picture or close.plot else 0.0
+    right, wide = x + 2 + aside, width - 4 - aside
     for box in boxes:
         paper.chip(right + 2.4, y + 2.6, box.glyph, box.step, box.doubt)
         paper.text(right + 6, y + 2.2, words.sentence(box.feature_name), 8, bold=True)
@@ -324,7 +326,7 @@ def _joint(paper: Paper, joint: Joint, boxes: Sequence[Graded], close: Closeup, 
         for line in paper.lines(reason, wide - 6, 7)[:3]:
             paper.text(right + 6, y + 5.4, line, 7, colour=SOFT)
             y += 2.8
-        y += 4.0
+        y += 4.0 if reason else 5.4
         for line in paper.lines(f"Grade {box.glyph}: {box.definition}" if box.definition else "", wide, 7)[:3]:
             paper.text(right, y + 2.4, line, 7)
             y += 2.8

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from coread.reading import Finding, Reading, Total
 from coread.report.palette import step_of
 from coread.report.words import (
+    SIDE_SOURCES,
     doubt_of,
     feature_words,
     key_of,
@@ -19,6 +20,7 @@ from coread.report.words import (
     sentence,
     signature_words,
     total_words,
+    warning_words,
 )
 from coread.scoring import Item, ScoringSystem
 from coread.study import Study
@@ -140,7 +142,7 @@ def shown(reading: Reading, system: ScoringSystem, study: Study | None) -> Shown
             for f in reading.findings
             if f.was is not None
         ),
-        warnings=tuple(dict.fromkeys((*(study.warnings if study else ()), *reading.warnings))),
+        warnings=_warnings(reading, system, study),
         highest=_highest(system, boxes),
         facts=_facts(reading, study),
         provenance=_provenance(reading, system),
@@ -275,7 +277,7 @@ def _missing(reading: Reading, system: ScoringSystem) -> tuple[str, ...]:
             continue
         lacking = [feature for feature in dict.fromkeys(item.feature for item in rule.items) if feature not in graded]
         if lacking:
-            said.append(f"No total that holds {' or '.join(feature_words(f, system) for f in lacking)}: no site was graded for it.")
+            said.append(f"No total with {' or '.join(feature_words(f, system) for f in lacking)}: it was not graded at any site.")
         else:
             count = len(rule.unreadable(grades))
             words = total_words(name, system)
@@ -286,6 +288,12 @@ def _missing(reading: Reading, system: ScoringSystem) -> tuple[str, ...]:
     if away and seen:
         said.append(f"Not in this reading: {', '.join(away)}.")
     return tuple(dict.fromkeys(said))
+
+
+def _warnings(reading: Reading, system: ScoringSystem, study: Study | None) -> tuple[str, ...]:
+    """What a person should know, but for absent totals: why they are absent stands beside the totals."""
+    said = dict.fromkeys((*(study.warnings if study else ()), *reading.warnings))
+    return tuple(warning_words(text, system) for text in said if not re.match(r"\w+(, \w+)*: no total, because ", text))
 
 
 def _unreadable(reading: Reading, system: ScoringSystem) -> tuple[tuple[str, str, tuple[str, ...], str], ...]:
@@ -329,7 +337,7 @@ def _facts(reading: Reading, study: Study | None) -> tuple[tuple[str, str], ...]
         ("Patient", reading.study.patient or (study.patient if study else None) or "no id in the file"),
         ("Exam", (study.date if study else None) or ""),
         ("Day", f"{day:g} from the first exam" if day is not None else ""),
-        ("Side", side + (f" (from {source})" if side and source else "")),
+        ("Side", side + (f" ({SIDE_SOURCES.get(source, f'from {source}')})" if side and source else "")),
         (
             "Age, sex",
             ", ".join(w for w in (f"{study.age_years:g} y" if study.age_years is not None else "", study.sex or "") if w) if study else "",

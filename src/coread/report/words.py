@@ -11,6 +11,12 @@ from coread.scoring import ScoringSystem
 
 DECIMALS: Mapping[str, int] = {"mm": 2, "%": 0, "deg": 0, "mL": 2}
 UNITS: Mapping[str, str] = {"deg": "°", "%": " %"}
+SIDE_SOURCES: Mapping[str, str] = {
+    "tag": "from the file's tags",
+    "sidecar": "from the sidecar file",
+    "marker": "from the marker in the image",
+    "anatomy": "by anatomy, no marker to go by",
+}
 UNVERIFIED = "Research use, unverified"
 
 
@@ -58,6 +64,16 @@ def total_words(name: str, system: ScoringSystem) -> str:
             return sentence(region_words(stem) + (f", {rest}" if rest else ""))
     first, _, rest = name.partition("_")
     return sentence((first if first != "all" else "all sites") + (f", {rest.replace('_', ' ')}" if rest else ""))
+
+
+def warning_words(text: str, system: ScoringSystem) -> str:
+    """A warning as a sentence; one about totals (``hand_left, hand_left_erosion: ...``) with their names in words."""
+    names, colon, rest = text.partition(": ")
+    known = names.split(", ")
+    if not colon or not all(name in system.totals for name in known):
+        return sentence(text)
+    words = [total_words(name, system) for name in known]
+    return "; ".join([words[0], *(word[:1].lower() + word[1:] for word in words[1:])]) + f": {rest}"
 
 
 def feature_words(feature: str, system: ScoringSystem) -> str:
@@ -121,7 +137,9 @@ def doubt_of(finding: Finding, grades: tuple[float, ...]) -> tuple[str, float | 
     if finding.grade is None or len(finding.probabilities) != len(grades) or finding.grade not in grades:
         return "sure", None
     share = finding.probabilities[grades.index(finding.grade)]
-    return ("sure" if share >= 0.8 else "likely" if share >= 0.5 else "unsure"), share
+    # By the whole per cent that is shown beside it, so that 80 % never stands beside a mark for less.
+    shown = round(share * 100)
+    return ("sure" if shown >= 80 else "likely" if shown >= 50 else "unsure"), share
 
 
 def percent(share: float) -> str:

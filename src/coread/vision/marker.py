@@ -127,18 +127,19 @@ def reduced(pixels: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], f
     if scale > 1.0:
         plane = ndimage.uniform_filter(plane, size=max(1, round(scale)), mode="nearest")
         rows, columns = (np.linspace(0, n - 1, round(n / scale)) for n in plane.shape)
-        plane = _between(_between(plane, rows).T, columns).T.astype(np.float32)
+        plane = _between(_between(plane, rows, 0), columns, 1).astype(np.float32)
     low, high = float(np.percentile(plane, 0.5)), float(plane.max())
     if high - low < 1e-6:
         return np.zeros_like(plane), scale
     return np.clip((plane - low) / (high - low), 0, 1).astype(np.float32), scale
 
 
-def _between(plane: npt.NDArray[np.floating], rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The plane at fractional rows, linear between its own."""
-    low = np.minimum(rows.astype(np.intp), plane.shape[0] - 2)
-    part = (rows - low)[:, None]
-    between: npt.NDArray[np.float64] = plane[low] * (1 - part) + plane[low + 1] * part
+def _between(plane: npt.NDArray[np.floating], at: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
+    """The plane at fractional places along an axis, linear between its own."""
+    low = np.minimum(at.astype(np.intp), plane.shape[axis] - 2)
+    part = (at - low)[:, None] if axis == 0 else at - low
+    between: npt.NDArray[np.float64] = np.take(plane, low, axis) * (1 - part)
+    between += np.take(plane, low + 1, axis) * part
     return between
 
 
