@@ -14,7 +14,7 @@ import pytest
 
 from coread.errors import InputError
 from coread.formats.open import open_study
-from coread.formats.seg import lesion_mask, outlined, packed, write_seg
+from coread.formats.seg import lesion_pixels, outlined, packed, write_seg
 from coread.formats.sr import write_sr
 from coread.geometry import Grid
 from coread.output import write_all
@@ -37,6 +37,12 @@ def _frames(path: Path, source_uid: str) -> Mask:
     pixels = seg.get_pixels_by_source_instance([source_uid], segment_numbers=numbers, ignore_spatial_locations=True)
     found: Mask = np.moveaxis(pixels[0], -1, 0).astype(bool)
     return found
+
+
+def lesion_mask(outlines: Any, shape: tuple[int, int]) -> Mask:
+    mask = np.zeros(shape, dtype=bool)
+    mask.ravel()[lesion_pixels(outlines, shape)] = True
+    return mask
 
 
 def _one(exam: Study, *outlines: tuple[tuple[float, float], ...], **change: Any) -> Reading:
@@ -135,7 +141,7 @@ def test_bits_are_packed_as_pydicom_unpacks_them() -> None:
     draw = np.random.default_rng(3)
     for shape in ((5, 3), (8, 8), (7, 11), (1, 1)):
         frames = draw.random((5, *shape)) < 0.5
-        data = packed(iter(frames))
+        data = packed([np.flatnonzero(frame) for frame in frames], frames[0].size)
         assert len(data) % 2 == 0
         bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[: frames.size]
         assert (bits.reshape(frames.shape) == frames).all()

@@ -4,7 +4,7 @@ A radiograph has no frame of reference. The standard then ties a segmentation to
 frames have the rows and columns of the source image, and each names that image as the one it was derived from. No plane, position or
 spacing is stated: they are the source's, and a radiograph lacks the slice thickness that goes with a spacing there.
 
-The object is written with pydicom, as the SR is: of every frame only the pixels of one outline are set, and no array of all frames is held.
+The object is written with pydicom, as the SR is, and only the bits inside the outlines are touched: no frame is held as an array.
 highdicom is a judge in the tests, like dicom3tools, dcmtk and Orthanc.
 """
 
@@ -35,7 +35,7 @@ from coread.study import Image, Study
 
 SERIES_NUMBER = 902
 LABEL_CHARACTERS = 64
-Mask = npt.NDArray[np.bool_]
+Pixels = npt.NDArray[np.int64]
 Outline = Sequence[tuple[float, float]]
 
 
@@ -48,8 +48,8 @@ def outlined(reading: Reading) -> dict[int, tuple[Finding, ...]]:
     return dict(sorted(found.items()))
 
 
-def lesion_mask(outlines: Iterable[Outline], shape: tuple[int, int]) -> Mask:
-    """The pixels whose centres lie inside any of the outlines.
+def lesion_pixels(outlines: Iterable[Outline], shape: tuple[int, int]) -> Pixels:
+    """The pixels whose centres lie inside any of the outlines, as positions in the image read row by row, ascending.
 
     An outline too small to hold a centre marks the pixel that its middle lies in, so that no lesion is lost.
 
@@ -62,7 +62,7 @@ def lesion_mask(outlines: Iterable[Outline], shape: tuple[int, int]) -> Mask:
     """
     from skimage.draw import polygon
 
-    mask = np.zeros(shape, dtype=bool)
+    found: list[Pixels] = []
     for outline in outlines:
         corners = np.asarray(outline, dtype=float)
         rows, columns = polygon(corners[:, 1], corners[:, 0], shape)
@@ -71,8 +71,8 @@ def lesion_mask(outlines: Iterable[Outline], shape: tuple[int, int]) -> Mask:
             if not (0 <= row < shape[0] and 0 <= column < shape[1]):
                 raise InputError(f"an outline around column {column}, row {row} lies outside the image of {shape[1]} x {shape[0]} pixels")
             rows, columns = np.array([row]), np.array([column])
-        mask[rows, columns] = True
-    return mask
+        found.append(rows.astype(np.int64) * shape[1] + columns)
+    return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
 
 
 def write_seg(reading: Reading, path: str | Path, study: Study, index: int = 0) -> None:
@@ -177,22 +177,22 @@ def _put_frames(ds: Dataset, findings: Sequence[Finding], image: Image, ref: Ima
     ds.DimensionIndexSequence = [dimension]
     ds.SharedFunctionalGroupsSequence = [Dataset()]
     ds.PerFrameFunctionalGroupsSequence = [_frame_groups(number, ref) for number in range(1, len(findings) + 1)]
-    masks = (lesion_mask(f.evidence.lesions_px, (rows, columns)) for f in findings if f.evidence is not None)
-    ds.PixelData = packed(masks)
+    ds.PixelData = packed([lesion_pixels(f.evidence.lesions_px, (rows, columns)) for f in findings if f.evidence], rows * columns)
     ds["PixelData"].VR = "OB"
 
 
-def packed(frames: Iterable[Mask]) -> bytes:
-    """Frames as single bits, the first pixel in the lowest bit, one frame directly behind the other (PS3.5 8.1.1), of even length."""
-    parts: list[bytes] = []
-    rest = np.zeros(0, dtype=bool)
-    for frame in frames:
-        bits = np.concatenate([rest, frame.ravel()])
-        full = len(bits) // 8 * 8
-        parts.append(np.packbits(bits[:full], bitorder="little").tobytes())
-        rest = bits[full:]
-    data = b"".join(parts) + np.packbits(rest, bitorder="little").tobytes()
-    return data + b"\0" * (len(data) % 2)
+def packed(frames: Sequence[Pixels], size: int) -> bytes:
+    """Frames of ``size`` pixels as single bits, the first pixel in the lowest bit, one frame directly behind the other (PS3.5 8.1.1).
+
+    Args:
+        frames: for each frame the positions of the pixels that are set.
+        size: pixels of a frame.
+    """
+    data = np.zeros((len(frames) * size + 15) // 16 * 2, dtype=np.uint8)  # of even length
+    for number, pixels in enumerate(frames):
+        bits = pixels + number * size
+        np.bitwise_or.at(data, bits >> 3, (1 << (bits & 7)).astype(np.uint8))
+    return data.tobytes()
 
 
 def _frame_groups(number: int, ref: ImageRef) -> Dataset:
