@@ -25,7 +25,9 @@ SHARES = (0.0, 0.2, 0.4, 0.6, 0.8)
 FOCAL_WIDTH = 0.16
 
 
-def narrowed(pixels: np.ndarray, place: Place, space: Space, shift_px: float, focal_at: float | None = None) -> np.ndarray:
+def narrowed(
+    pixels: np.ndarray, place: Place, space: Space, shift_px: float, focal_at: float | None = None, brighter: bool = False
+) -> np.ndarray:
     """The radiograph with the distal bone moved toward the proximal one.
 
     Args:
@@ -58,7 +60,11 @@ def narrowed(pixels: np.ndarray, place: Place, space: Space, shift_px: float, fo
     # Beyond the gap as it was, only the moved bone shows; before the gap's new place, only the resting one.
     resting = y < gap
     arrived = y > gap - shift
-    out = np.where(resting & arrived, np.maximum(before, moved), np.where(resting, before, moved))
+    floor = map_coordinates(
+        before, [centre[1] + x * side[1] + gap * axis[1] - low_r, centre[0] + x * side[0] + gap * axis[0] - low_c], order=1, mode="nearest"
+    )
+    both = np.maximum(before, moved) if brighter else before + moved - floor
+    out = np.where(resting & arrived, both, np.where(resting, before, moved))
     result = pixels.copy()
     result[low_r:high_r, low_c:high_c] = out
     return result
