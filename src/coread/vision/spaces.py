@@ -45,7 +45,7 @@ _MINIMUM_OVER = 5
 _WIDE, _BLUR_PX, _BLUR_PX_USUAL = 0.05, (0.3, 3.0), (0.35, 0.008)
 # A bone's end is rounded from front to back, so that it is steepest a little within its edge: both ends together, in bone widths
 # (simulated bones with rounded rims: .17 mm of 14 mm, .15 of 11.5, .1 of 13.5; the slope is 1.00 with and without).
-_RIM, _RIM_CARPAL = 0.0125, 0.0075
+_RIM, _RIM_CARPAL = 0.0125, 0.0105
 # Fewest pixels over the width that is looked at (a bone's, in the wrist CARPAL times the extent). Simulated hands of an adult, 75 joints,
 # measured against true widths: slope .93 or more for pixels up to 0.4 mm in the fingers (.81-.86 at 0.5 mm, .6-.7 at 0.6 mm), .87-.90 at
 # 0.3 mm and .82 at 0.4 mm in the wrist; these counts stand for 0.45 and 0.35 mm.
@@ -175,7 +175,7 @@ def _trace(
             angle_deg=float("nan") if carpal[j] else float(gap.angle_deg[j]),
             offset=float("nan") if carpal[j] else float(gap.offset[j] / gap.bone[j]),
             contrast=float(contrast[j]),
-            quality=float(np.clip(contrast[j] / 0.4, 0, 1) * coherent[j]),
+            quality=float(np.clip(contrast[j] / (0.7 if carpal[j] else 0.4), 0, 1) * coherent[j]),
         )
         fewest = FEWEST_PX["wrist" if carpal[j] else "MCP" if place.name.startswith("MCP") else "PIP"]
         if frame.width[j] < fewest:
