@@ -35,8 +35,8 @@ CARPAL = {
 _BAND, _ACROSS_GAP, _ALONG, _FINE = 0.20, 129, 49, 3.0
 # Widest gap that is looked for, and the usual one, in bone widths.
 _FARTHEST, _USUAL = 0.24, 0.09
-_BEHIND, _FLOOR = 0.035, 1.5
-_WITHIN, _HALF = 3.0, 0.85
+# What a floor is worth that is as bright as the bone gets, this far (bone widths) behind its edge, and what an edge costs behind one.
+_BEHIND, _FLOOR, _BEYOND, _PASSED = 0.035, 1.5, 3.0, 0.85
 # Share of the bone's width over which a space is measured: beyond it the bone ends turn away from each other.
 _CENTRAL, _CENTRAL_CARPAL = 0.68, 0.85
 # The minimum is taken over a tenth of the joint: a single profile is mostly noise.
@@ -51,6 +51,8 @@ _RIM, _RIM_CARPAL = 0.0125, 0.0105
 # 0.3 mm and .82 at 0.4 mm in the wrist; these counts stand for 0.45 and 0.35 mm.
 FEWEST_PX = {"MCP": 31.0, "PIP": 26.0, "wrist": 38.0}
 # Least and greatest depth that a hand's open gaps are held to have, and shares of it that make a slit, or an open gap.
+# The thumb is seen from the side and the little finger's knuckle aslant: their gaps may be shallow and open.
+_SHALLOW = ("MCP 1", "MCP 5")
 _OPEN_DEPTH, _SLIT, _OPEN = {"MCP": (0.5, 1.2), "PIP": (0.3, 1.0)}, 0.4, 0.7
 # Below this share of a bone's brightness over soft tissue there is no gap: shafts without any reach .17 at most (n = 56),
 # open joints less in 2 of 100 (n = 126).
@@ -200,7 +202,8 @@ def _edges(band: Array, n: Array, carpal: NDArray[np.bool_]) -> _Edges:
     """The two bone ends: where a band (joints, positions, heights) falls and rises most steeply on both sides of its middle.
 
     The proximal end, a convex head, has one clear outline. The distal one, a shallow cup, shows its floor as a dense line and its lips
-    as fainter ones nearer to the head: the floor is the one that runs at an even distance from the head.
+    as fainter ones nearer to the head: the floor is the one that runs at an even distance from the head and behind which the bone is
+    brightest. In the wrist bones overlap, and the brightest line may be another bone's.
     """
     fine, coarse = slope(band, _FINE, axis=2), slope(band, 2 * _FINE, axis=2)
     scale = np.percentile(np.abs(fine), 97, axis=(1, 2))[:, None, None] + 1e-6
@@ -211,15 +214,14 @@ def _edges(band: Array, n: Array, carpal: NDArray[np.bool_]) -> _Edges:
     low_at = np.interp(low, np.arange(n.size), n)
     away = np.arange(-8, round(_FARTHEST / step))
     rows = np.clip(low[:, :, None] + away, 0, n.size - 1)
-    rise = np.stack([take(fine, rows[:, :, k]) for k in range(away.size)], axis=2)
+    rise = take(fine, rows)
     far = away * step
-    shift = round(_BEHIND / step)
-    level = np.stack([take(band, np.minimum(rows[:, :, k] + _BEHIND / step, n.size - 1)) for k in range(away.size)], axis=2)
+    behind = round(_BEHIND / step)
+    gained = _gained(take(band, np.minimum(rows + behind, n.size - 1)))
+    passed = np.zeros_like(gained)
+    passed[:, :, behind:] = np.maximum.accumulate(gained, axis=2)[:, :, :-behind]
     wanted = np.minimum(rise / scale, 1.5) - 0.35 * ((far - _USUAL) / 0.09) ** 2
-    gained = _gained(level)
-    passed = np.maximum.accumulate(gained, axis=2)
-    passed = np.concatenate([np.zeros_like(passed[:, :, :shift]), passed[:, :, :-shift]], axis=2)
-    wanted += np.where(carpal, 0.0, _FLOOR)[:, None, None] * gained - _WITHIN * np.maximum(passed - _HALF, 0)
+    wanted += np.where(carpal, 0.0, _FLOOR)[:, None, None] * gained - _BEYOND * np.maximum(passed - _PASSED, 0)
     gap, high_rough, gap_rows = _smooth_path(rise, wanted, scale, 2, 0.12)
     high_at = low_at + np.interp(gap, np.arange(away.size), far)
     high_rows = np.clip(low + np.interp(gap_rows, np.arange(away.size), away), 0, n.size - 1)
@@ -230,8 +232,9 @@ def _edges(band: Array, n: Array, carpal: NDArray[np.bool_]) -> _Edges:
 def _gained(level: Array) -> Array:
     """Share of the way from the darkest to the brightest value of each column that is reached (joints, positions, heights)."""
     dark = np.minimum.accumulate(level, axis=2)
-    bright = np.percentile(level, 90, axis=2, keepdims=True)
-    return np.asarray(np.clip((level - dark) / np.maximum(bright - level.min(axis=2, keepdims=True), 1e-6), 0, 1))
+    nine_tenths = round(0.9 * level.shape[2])
+    bright = np.partition(level, nine_tenths, axis=2)[:, :, nine_tenths, None]
+    return np.asarray(np.clip((level - dark) / np.maximum(bright - dark[:, :, -1:], 1e-6), 0, 1))
 
 
 def _smooth_path(rise: Array, wanted: Array, scale: Array, reach: int, penalty: float) -> tuple[Array, Array, Array]:
@@ -289,7 +292,7 @@ def _as_deep(apart: Array, contrast: Array, blur: Array, names: Sequence[str]) -
     """
     widths = apart.copy()
     for kind, (least, most) in _OPEN_DEPTH.items():
-        same = [j for j, name in enumerate(names) if name.startswith(kind) and name not in ("MCP 1", "MCP 5")]
+        same = [j for j, name in enumerate(names) if name.startswith(kind) and name not in _SHALLOW]
         if not same:
             continue
         depth = contrast[same] / float(np.clip(np.percentile(contrast[same], 70), least, most))
