@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 
 import numpy as np
 
 from coread.errors import InputError
 from coread.simulate.second_damage_erode import erode
-from coread.simulate.second_damage_frame import Array, BoneEnd, Joint, Pixels, bone_end, handedness
+from coread.simulate.second_damage_frame import Array, BoneEnd, Joint, Pixels, bone_end, handedness, own_span
 from coread.simulate.second_damage_mimic import MIMICS, mimic
 from coread.simulate.second_damage_move import move
 
@@ -185,6 +185,11 @@ def _draw_movement(random: np.random.Generator, site: str, severity: float) -> A
     return _act(random, site, kind, float(sizes[kind]))
 
 
+def _end(image: Pixels, site: str, places: Mapping[str, Joint], hand: float) -> BoneEnd | None:
+    end = bone_end(image, places[site], hand, site in FINGER_JOINTS)
+    return end and replace(end, span=own_span(site, places[site], places))
+
+
 def _check(record: SecondDamage, joints: Sequence[Joint]) -> None:
     names = {joint.name for joint in joints}
     groups: Iterable[tuple[Sequence[Act], Sequence[str], str]] = (
@@ -219,7 +224,7 @@ def apply_second_damage(pixels: Pixels, joints: Sequence[Joint], record: SecondD
     places = {joint.name: joint for joint in joints}
     hand = handedness(places)
     wanted = dict.fromkeys(act.site for act in chain(record.erosions, record.movements, record.mimics))
-    ends: dict[str, BoneEnd | None] = {site: bone_end(image, places[site], hand, site in FINGER_JOINTS) for site in wanted}
+    ends: dict[str, BoneEnd | None] = {site: _end(image, site, places, hand) for site in wanted}
     grades: dict[tuple[str, str], int] = {(s, "erosion"): 0 for s in EROSION_SITES if s in places}
     grades |= {(s, "joint_space_narrowing"): 0 for s in NARROWING_SITES if s in places}
     outlines: dict[str, tuple[Array, ...]] = {}

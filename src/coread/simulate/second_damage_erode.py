@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter, label, map_coordinates
+from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter, label, map_coordinates, uniform_filter
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 from skimage.measure import find_contours
 
 from coread.simulate.second_damage_frame import Array, BoneEnd, Mask, Pixels
 
-LOST = 0.3
+LOST = 0.4
 """Share of a bone's thickness from which a pixel counts as eroded."""
 LEAST_AREA = 0.008
 """Area in squared bone widths below which a loss is no discrete erosion (about 1.5 mm2 at a knuckle)."""
@@ -56,7 +56,7 @@ def carved_share(bone: Mask, balls: Array) -> Array:
     """Share of a bone's thickness that balls take away along the beam.
 
     The bone is as thick as the round body over its shadow: half thickness sqrt(d (2 R - d)) at depth d from the edge of the shadow, R
-    the largest d; the balls (x, y, z, radius) in pixels of the window are cut out as a union, counted in 25 layers.
+    the largest d; the balls (x, y, z, radius, stretch along the beam) in pixels of the window are cut out as a union, counted in 25 layers.
     """
     depth = np.asarray(distance_transform_edt(bone), dtype=float)
     most = max(float(depth.max()), 1.0)
@@ -66,8 +66,8 @@ def carved_share(bone: Mask, balls: Array) -> Array:
     gone = np.zeros(bone.shape)
     for layer in layers:
         hit = np.zeros(bone.shape, dtype=bool)
-        for x, y, z, radius in balls:
-            hit |= (columns - x) ** 2 + (rows - y) ** 2 + (layer * half - z * most) ** 2 < radius**2
+        for x, y, z, radius, stretch in balls:
+            hit |= (columns - x) ** 2 + (rows - y) ** 2 + ((layer * half - z * most) / stretch) ** 2 < radius**2
         gone += hit
     out: Array = np.where(bone, gone / len(layers), 0.0)
     return out
@@ -109,8 +109,9 @@ def _edge(end: BoneEnd, part: Mask, lesion: Lesion) -> tuple[float, float]:
     """The (u, v) of the rim of a bone's end in the lesion's direction."""
     u, v = end.grid()
     centre = np.array([u[part].mean(), v[part].mean()])
-    sign = -1.0 if end.finger and lesion.end == "distal" else 1.0
-    turn = 1.0 if end.finger else 2.0
+    # Distal bones and the first metacarpal show the joint their proximal face; carpal bones are open to all sides.
+    sign = -1.0 if (end.finger and lesion.end == "distal") or lesion.site == "metacarpal 1 base" else 1.0
+    turn = 1.0 if end.finger or lesion.site in ("radius", "ulna", "metacarpal 1 base") else 2.0
     way = np.array([math.cos(turn * lesion.angle), sign * math.sin(turn * lesion.angle)])
     du, dv = u - centre[0], v - centre[1]
     beam = part & (np.abs(du * way[1] - dv * way[0]) < 1.2 / end.width + 0.02)
@@ -143,7 +144,7 @@ def _balls(end: BoneEnd, at: tuple[float, float], lesion: Lesion) -> Array:
         u, v = at[0] + spread * random.normal(), at[1] + spread * random.normal()
         radius = lesion.size * (1.0 if k == 0 else random.uniform(0.35, 0.8))
         x, y = _pixel(end, u, v)
-        rows.append((x, y, (1 - lesion.strength) * random.choice((-1.0, 1.0)), radius * end.width))
+        rows.append((x, y, (1 - lesion.strength) * random.choice((-1.0, 1.0)), radius * end.width, random.uniform(1.0, 2.6)))
     return np.array(rows)
 
 
@@ -166,19 +167,34 @@ def _dent(end: BoneEnd, window: Array, at: tuple[float, float], part: Mask, lesi
 
 def _flesh(end: BoneEnd, window: Array, region: Mask) -> Array:
     """Flesh of the same place, with its own grain, set into bone: tied to the flesh around, not to the bone."""
-    outside = ~binary_dilation(end.bone, iterations=2)
+    outside = distance_transform_edt(~end.bone) > 2
     grain = np.where(outside, window - gaussian_filter(window, 2.0), 0.0)
-    rows, columns = np.nonzero(outside)
-    if not rows.size:
-        return np.where(region, end.flesh, window)
-    centre = np.argwhere(region).mean(axis=0)
-    near = int(np.argmin((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2))
-    shift = np.rint(np.array([rows[near], columns[near]]) - centre).astype(int)
-    guide = end.flesh + np.roll(grain, (-int(shift[0]), -int(shift[1])), axis=(0, 1))
-    fixed = ~end.bone & ~region
-    touches = binary_dilation(region) & fixed
-    held = np.where(touches, window, guide)
-    return np.where(region, poisson_fill(held, region, guide, touches), window)
+    rows, columns = np.nonzero(region)
+    size = (int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1)
+    # Where a piece of this size is all flesh its grain is taken whole; the grain of a smaller piece is repeated.
+    cover = uniform_filter((outside & (window > np.percentile(window, 15))).astype(float), size, mode="constant")
+    from_ = np.unravel_index(int(np.argmax(cover)), cover.shape)
+    shift = (round(float(rows.mean())) - int(from_[0]), round(float(columns.mean())) - int(from_[1]))
+    guide = end.flesh + np.roll(grain, shift, axis=(0, 1))
+    touches = binary_dilation(region) & ~end.bone & ~region
+    return np.where(region, poisson_fill(window, region, guide, touches), window)
+
+
+def _with_rim(end: BoneEnd, region: Mask) -> Mask:
+    """A region of bone and the blurred rim of its cortex that spills into the flesh, without the bone across the joint."""
+    near = np.asarray(distance_transform_edt(~region), dtype=float) <= 2.2 * end.blur + 0.5
+    return np.asarray(near & (region | ~end.bone), dtype=bool)
+
+
+def _replaced(end: BoneEnd, window: Array, region: Mask, strength: float) -> tuple[Array, Mask]:
+    """Bone in a region replaced by flesh, up to a share of its brightness."""
+    if not region.any():
+        return window, region
+    wide = _with_rim(end, region)
+    filled = np.minimum(_flesh(end, window, wide), window + 0.01)
+    soft = np.asarray(gaussian_filter(wide.astype(float), 0.7 * end.blur), dtype=float) * strength
+    soft = np.where(end.bone & ~region, np.minimum(soft, 0.5), soft)
+    return window + soft * (np.where(wide, filled, np.minimum(end.flesh, window)) - window), region if strength > LOST else region & False
 
 
 def _one(end: BoneEnd, window: Array, part: Mask, lesion: Lesion) -> tuple[Array, Mask]:
@@ -188,19 +204,19 @@ def _one(end: BoneEnd, window: Array, part: Mask, lesion: Lesion) -> tuple[Array
         return _dent(end, window, at, part, lesion)
     if lesion.kind == "flesh":
         radius = lesion.size * (1 + 0.28 * _uneven(end, u, v, lesion.seed))
-        region = part & (np.hypot(u - at[0], v - at[1]) < radius)
-        share = region.astype(float)
-        filled = _flesh(end, window, region) if region.any() else window
-        soft = np.asarray(gaussian_filter(share, end.blur), dtype=float) * lesion.strength
-        return window + soft * (np.minimum(filled, window) - window), region if lesion.strength > LOST else region & False
+        return _replaced(end, window, part & (np.hypot(u - at[0], v - at[1]) < radius), lesion.strength)
     if lesion.kind == "collapse":
         course = end.space.course(u) if end.finger and end.space else np.zeros(u.shape)
-        deep = np.abs(v - course) if end.finger else 0.5 - np.hypot(u, v)
-        limit = (0.40 if end.finger else 0.34) + 0.3 * lesion.size + 0.05 * _uneven(end, u, v, lesion.seed)
-        share = np.where(part & (deep < limit), 0.75 + 0.25 * lesion.strength, 0.0)
-    else:
-        share = np.where(part, carved_share(end.bone, _balls(end, at, lesion)), 0.0)
-    loss = share * np.maximum(window - end.flesh, 0)
+        deep = np.abs(v - course) if end.finger else np.hypot(u, v)
+        limit = (0.40 if end.finger else 0.38) + 0.3 * lesion.size + 0.05 * _uneven(end, u, v, lesion.seed)
+        return _replaced(end, window, part & (deep < limit), 0.8 + 0.2 * lesion.strength)
+    share = np.where(part, carved_share(end.bone, _balls(end, at, lesion)), 0.0)
+    if not share.any():
+        return window, share > LOST
+    # The cortex's blurred rim goes with the bone that cast it.
+    near = distance_transform_edt(share == 0, return_distances=False, return_indices=True)
+    spilled = np.where(_with_rim(end, share > 0) & ~end.bone, share[near[0], near[1]], share)
+    loss = spilled * np.maximum(window - end.flesh, 0)
     return window - np.asarray(gaussian_filter(loss, end.blur), dtype=float), share > LOST
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import binary_fill_holes, binary_opening, gaussian_filter, map_coordinates
+from scipy.ndimage import binary_fill_holes, binary_opening, distance_transform_edt, gaussian_filter, map_coordinates
 from skimage.filters import threshold_otsu
 
 Array = npt.NDArray[np.float64]
@@ -65,6 +65,7 @@ class BoneEnd:
         blur: standard deviation of the image's point spread, px.
         space: None where none was found.
         finger: two bone ends facing each other, not a bone of the wrist.
+        span: (v, v) between which a wrist bone's own site lies, so that its neighbour across the joint is not taken for it.
     """
 
     center: tuple[float, float]
@@ -77,6 +78,7 @@ class BoneEnd:
     blur: float
     space: Space | None
     finger: bool
+    span: tuple[float, float] = (-1.0, 1.0)
 
     def grid(self) -> tuple[Array, Array]:
         """(u, v) of every pixel of the window."""
@@ -93,10 +95,10 @@ class BoneEnd:
         return replace(self, center=(float(center[0]), float(center[1])))
 
     def part(self, end: str) -> Mask:
-        """The bone's end on one side of the joint, half a bone width deep; all of it for a bone of the wrist."""
+        """The bone's end on one side of the joint, half a bone width deep; for a wrist bone what lies near its centre."""
         u, v = self.grid()
         if not self.finger:
-            out: Mask = self.bone & (np.hypot(u, v) < 0.5)
+            out: Mask = self.bone & (np.hypot(u, v) < 0.46) & (v > self.span[0]) & (v < self.span[1])
             return out
         along = v - (self.space.course(u) if self.space else 0.0)
         deep = along if end == "distal" else -along
@@ -112,10 +114,10 @@ def handedness(places: Mapping[str, Joint]) -> float:
     return 1.0 if -one.axis[1] * across[0] + one.axis[0] * across[1] >= 0 else -1.0
 
 
-def _spread(window: Array) -> float:
+def _spread(window: Array, most: float) -> float:
     steps = np.hypot(*np.gradient(window))
     range_ = float(np.percentile(window, 95) - np.percentile(window, 5))
-    return float(np.clip(0.5 * range_ / (np.sqrt(2 * np.pi) * max(float(np.percentile(steps, 99.5)), 1e-6)), 0.5, 2.0))
+    return float(np.clip(0.5 * range_ / (np.sqrt(2 * np.pi) * max(float(np.percentile(steps, 99.5)), 1e-6)), 0.5, most))
 
 
 def _mean(values: Array, where: Mask, sigma: float) -> Array:
@@ -127,32 +129,60 @@ def _mean(values: Array, where: Mask, sigma: float) -> Array:
 def _find_space(pixels: Pixels, end: BoneEnd) -> Space | None:
     """The dark line between two bone ends: half-height crossings on seven lines, its course a parabola."""
     v = np.arange(-0.45, 0.4501, 0.01)
-    middles, widths, at = [], [], []
+    lines = []
     for u in LINES:
-        profiles = []
-        for off in (-0.05, 0.0, 0.05):
-            x = end.center[0] + end.width * ((u + off) * end.side[0] + v * end.axis[0])
-            y = end.center[1] + end.width * ((u + off) * end.side[1] + v * end.axis[1])
-            profiles.append(map_coordinates(pixels, [y, x], order=1, mode="nearest"))
-        p = np.mean(profiles, axis=0)
-        low = 20 + int(np.argmin(p[20:71]))
-        near, far = (
-            low - 25 + int(np.argmax(p[max(low - 25, 0) : low])) if low > 25 else int(np.argmax(p[:low])),
-            low + int(np.argmax(p[low : low + 26])),
-        )
-        if min(p[near], p[far]) - p[low] < 0.012:
-            continue
-        left = low - int(np.argmax(p[low::-1] > (p[low] + p[near]) / 2))
-        right = low + int(np.argmax(p[low:] > (p[low] + p[far]) / 2))
-        at.append(float(u))
-        middles.append((v[left] + v[right]) / 2)
-        widths.append((right - left) * 0.01 * end.width)
-    if len(at) < 4:
+        off = u + np.array([-0.05, 0.0, 0.05])[:, None]
+        x = end.center[0] + end.width * (off * end.side[0] + v * end.axis[0])
+        y = end.center[1] + end.width * (off * end.side[1] + v * end.axis[1])
+        lines.append(map_coordinates(pixels, [y, x], order=1, mode="nearest").mean(axis=0))
+    # A valley counts by how far it lies under the lower of its two banks, so that marrow beside a thin cortex does not win.
+    heights = np.array([_banks(p) for p in lines])
+    common = int(np.argmax(np.median(heights, axis=0)))
+    found = [(u, *_crossings(p, h, common)) for u, p, h in zip(LINES, lines, heights, strict=True)]
+    contrast = 0.05 * float(np.ptp(np.array(lines)))
+    kept = np.array([(u, v[i], v[k]) for u, i, k, height in found if height > contrast])
+    if len(kept) < 4:
         return None
-    c2, c1, c0 = np.polyfit(at, middles, 2)
-    if np.abs(np.polyval([c2, c1, c0], at) - middles).max() > 0.12:
-        return None
-    return Space((float(c2), float(c1), float(c0)), np.interp(LINES, at, widths))
+    middle = (kept[:, 1] + kept[:, 2]) / 2
+    for _ in range(2):
+        fit = np.polyfit(kept[:, 0], middle, 2)
+        good = np.abs(np.polyval(fit, kept[:, 0]) - middle) < 0.06
+        if good.sum() < 4:
+            return None
+        kept, middle = kept[good], middle[good]
+    widths = np.interp(LINES, kept[:, 0], (kept[:, 2] - kept[:, 1]) * end.width)
+    c2, c1, c0 = (float(c) for c in np.polyfit(kept[:, 0], middle, 2))
+    return Space((c2, c1, c0), widths)
+
+
+def _banks(profile: Array) -> Array:
+    """How deep each point of a profile lies under the lower of the highest points within 0.2 bone widths on either side."""
+    out = np.zeros(profile.size)
+    for k in range(15, profile.size - 15):
+        out[k] = min(profile[max(k - 20, 0) : k].max(), profile[k + 1 : k + 21].max()) - profile[k]
+    return out
+
+
+def _crossings(profile: Array, heights: Array, common: int) -> tuple[int, int, float]:
+    """The half-height crossings on either side of the valley near a common place, and the valley's depth."""
+    first = max(common - 15, 15)
+    low = first + int(np.argmax(heights[first : common + 16]))
+    near, far = profile[max(low - 20, 0) : low].max(), profile[low + 1 : low + 21].max()
+    left = low - int(np.argmax(profile[low::-1] > (profile[low] + near) / 2))
+    right = low + int(np.argmax(profile[low:] > (profile[low] + far) / 2))
+    return left, right, float(heights[low])
+
+
+def own_span(name: str, joint: Joint, places: Mapping[str, Joint]) -> tuple[float, float]:
+    """Limits along the axis of the site of the radius, ulna or first metacarpal: their joint surfaces, as far as the places tell."""
+    if name == "metacarpal 1 base":
+        return -0.12, 1.0
+    if name == "ulna":
+        return -1.0, 0.35
+    if name == "radius" and "radiocarpal" in places:
+        away = np.array(places["radiocarpal"].center_px) - np.array(joint.center_px)
+        return -1.0, float(away @ np.array(joint.axis)) / joint.width_px - 0.02
+    return -1.0, 1.0
 
 
 def bone_end(pixels: Pixels, joint: Joint, hand: float, finger: bool) -> BoneEnd | None:
@@ -170,10 +200,10 @@ def bone_end(pixels: Pixels, joint: Joint, hand: float, finger: bool) -> BoneEnd
     )
     window = pixels[box].astype(float)
     empty = np.zeros(window.shape)
-    end = BoneEnd((float(c), float(r)), axis, side, width, box, empty > 0, empty, _spread(window), None, finger)
+    end = BoneEnd((float(c), float(r)), axis, side, width, box, empty > 0, empty, _spread(window, max(1.0, 0.03 * width)), None, finger)
     u, v = end.grid()
     near = (np.abs(u) < 0.75) & (np.abs(v) < 1.1) if finger else np.hypot(u, v) < 0.75
-    if near.sum() < 30 or np.ptp(window[near]) < 0.03:
+    if near.sum() < 30 or np.ptp(window[near]) < 0.01:
         return None
     bone = window > threshold_otsu(window[near])
     for _ in range(2):
@@ -182,7 +212,11 @@ def bone_end(pixels: Pixels, joint: Joint, hand: float, finger: bool) -> BoneEnd
         rest = ~bone & near
         if not rest.any() or not bone.any():
             return None
-        rest &= window > np.percentile(window[rest], 35)
+        away = np.asarray(distance_transform_edt(~bone), dtype=float)
+        rest &= (away > 1.5) & (away < max(4.0, 0.28 * width))
+        if not rest.any():
+            return None
+        rest &= window > np.percentile(window[rest], 30)
         flesh = _mean(window, rest, 0.3 * width)
         bone = window > flesh + 0.42 * (light - flesh)
     bone = binary_fill_holes(binary_opening(bone & near))

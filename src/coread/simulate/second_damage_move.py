@@ -38,7 +38,8 @@ class Warp:
         pivot: in bone widths.
         path: (k, 2) points (column, row) of the digit from the joint to where the movement starts to fade.
         beyond: px over which it fades after the path's end.
-        spread: px from the path's side to where the movement has faded out.
+        spread: px from the path's side to where the movement has faded out, at most.
+        others: the other digits' bones, which stay.
     """
 
     end: BoneEnd
@@ -48,27 +49,31 @@ class Warp:
     path: Array
     beyond: float
     spread: float
+    others: tuple[Array, ...]
 
     def displacement(self, points: Array) -> Array:
         """Where what shows at a point afterwards came from, less the point: (n, 2) px."""
         end = self.end
-        u, v = end.uv(points[:, 0], points[:, 1])
         space = end.space
         assert space is not None
+        out = np.zeros(points.shape)
+        u, v = end.uv(points[:, 0], points[:, 1])
         gap = float(space.widths_px.mean()) / end.width
-        # The space alone is pressed together: the ramp runs from the near bone to the far bone where that comes to lie.
+        # The space alone is pressed together: the ramp runs from the near bone to the far bone where that comes to lie. Beside the
+        # bones the flesh takes the step over a longer way.
         lost = -self.shift[1] / end.width - self.turn * (np.clip(u, -0.6, 0.6) - self.pivot[0])
-        room = np.maximum(gap - np.maximum(lost, 0), 0.35 / end.width)
-        ramp = np.clip((v - space.course(u) + gap / 2) / room, 0, 1)
+        start = space.course(u) - gap / 2 - 1.6 * np.maximum(np.abs(u) - 0.5, 0)
+        stop = np.maximum(space.course(u - self.shift[0] / end.width) + gap / 2 - lost, start + 0.35 / end.width)
+        ramp = np.clip((v - start) / (stop - start), 0, 1)
         away, past = _from_path(points, self.path)
-        inner = 0.62 * end.width
-        beside = np.clip((inner + self.spread - away) / self.spread, 0, 1)
-        beside = beside * beside * (3 - 2 * beside)
-        fade = np.clip(1 - past / self.beyond, 0, 1)
-        weight = ramp * beside * fade
         su = self.shift[0] - self.turn * (v - self.pivot[1]) * end.width
         sv = self.shift[1] + self.turn * (u - self.pivot[0]) * end.width
-        out: Array = -weight[:, None] * (su[:, None] * end.side + sv[:, None] * end.axis)
+        spread = np.maximum(0.34 * end.width, np.minimum(1.8 * np.hypot(su, sv), self.spread))
+        weight = ramp * _smooth((0.6 * end.width + spread - away) / spread) * np.clip(1 - past / self.beyond, 0, 1)
+        active = weight > 0
+        for other in self.others:
+            weight[active] *= _smooth((_from_path(points[active], other)[0] / end.width - 0.5) / 0.3)
+        out[active] = -weight[active, None] * (su[active, None] * end.side + sv[active, None] * end.axis)
         return out
 
     def carry(self, points: Array) -> Array:
@@ -81,14 +86,16 @@ class Warp:
     def apply(self, image: Pixels) -> None:
         """Warp the image in place, by cubic splines; pixels that do not move stay as they are."""
         rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
-        margin = 1.2 * self.end.width + self.spread + self.beyond
+        margin = 0.7 * self.end.width + self.spread + self.beyond
         low, high = self.path.min(axis=0) - margin, self.path.max(axis=0) + margin
         box = (
             slice(max(int(low[1]), 0), min(int(high[1]) + 1, image.shape[0])),
             slice(max(int(low[0]), 0), min(int(high[0]) + 1, image.shape[1])),
         )
         points = np.column_stack([columns[box].ravel(), rows[box].ravel()]).astype(float)
-        step = self.displacement(points)
+        near = _from_path(points, self.path)[0] < margin
+        step = np.zeros(points.shape)
+        step[near] = self.displacement(points[near])
         window = image[box].astype(float)
         active = np.hypot(step[:, 0], step[:, 1]) > 1e-3
         from_ = points[active] + step[active] - np.array([box[1].start, box[0].start])
@@ -119,6 +126,13 @@ class Moved:
         return Spot(place.name, (float(both[0, 0]), float(both[0, 1])), (float(axis[0]), float(axis[1])), place.width_px)
 
 
+def _smooth(x: Array) -> Array:
+    """0 to 1 with level ends."""
+    t = np.clip(x, 0, 1)
+    out: Array = t * t * (3 - 2 * t)
+    return out
+
+
 def _from_path(points: Array, path: Array) -> tuple[Array, Array]:
     """Distance to a line of points, and how far past its end (0 before it)."""
     best = np.full(len(points), np.inf)
@@ -137,10 +151,8 @@ def _path(name: str, end: BoneEnd, places: Mapping[str, Joint]) -> tuple[Array, 
     """The digit from a joint to its tip, or a straight piece where the tip is not given."""
     digit = name.split()[-1]
     digit = "1" if digit == "thumb" else digit
-    names = {
-        "MCP": ("IP thumb", "tip 1") if digit == "1" else (f"PIP {digit}", f"DIP {digit}", f"tip {digit}"),
-        "PIP": (f"DIP {digit}", f"tip {digit}"),
-    }
+    onward = {"MCP 1": ("IP thumb",), "MCP": (f"PIP {digit}", f"DIP {digit}"), "PIP": (f"DIP {digit}",)}
+    names = (*onward.get(name, onward.get(name.split()[0], ())), f"tip {digit}")
     points = [np.array(end.center)]
     if end.finger and f"tip {digit}" in places:
         points += [np.array(places[n].center_px) for n in names if n in places]
@@ -149,6 +161,21 @@ def _path(name: str, end: BoneEnd, places: Mapping[str, Joint]) -> tuple[Array, 
         return np.array(points), 1.2 * end.width
     points.append(points[0] + (1.4 if end.finger else 0.5) * end.width * end.axis)
     return np.array(points), (1.3 if end.finger else 1.6) * end.width
+
+
+def _others(name: str, end: BoneEnd, places: Mapping[str, Joint]) -> tuple[Array, ...]:
+    """The other digits as lines from the metacarpal to the tip; none for a joint of the wrist."""
+    if not end.finger:
+        return ()
+    mine = {"thumb": "1"}.get(name.split()[-1], name.split()[-1])
+    lines = []
+    for digit in "12345":
+        names = (f"MCP {digit}", "IP thumb" if digit == "1" else f"PIP {digit}", f"DIP {digit}", f"tip {digit}")
+        known = [places[n] for n in names if n in places]
+        if digit != mine and len(known) > 1:
+            first = np.array(known[0].center_px) - 1.5 * known[0].width_px * np.array(known[0].axis)
+            lines.append(np.array([first, *(p.center_px for p in known)]))
+    return tuple(lines)
 
 
 def _bridge(image: Pixels, end: BoneEnd) -> None:
@@ -191,7 +218,7 @@ def move(image: Pixels, end: BoneEnd, act: Lesion, places: Mapping[str, Joint]) 
     else:
         shift = (direction * act.size * end.width, -0.15 * normal)
     most = float(np.hypot(*shift)) + abs(turn) * float(np.linalg.norm(path[-1] - path[0]))
-    warp = Warp(end, shift, turn, pivot, path, max(beyond, 1.8 * most), max(0.45 * end.width, 1.8 * most))
+    warp = Warp(end, shift, turn, pivot, path, max(beyond, 1.8 * most), max(0.45 * end.width, 1.8 * most), _others(act.site, end, places))
     warp.apply(image)
     if act.kind == "fuse":
         _bridge(image, end)
