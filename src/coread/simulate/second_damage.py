@@ -235,6 +235,8 @@ def apply_second_damage(pixels: Pixels, joints: Sequence[Joint], record: SecondD
             not_done.append(f"{site}: no bone was found, nothing was eroded")
             continue
         grades[site, "erosion"], outlines[site] = erode(image, end, [act for act in record.erosions if act.site == site])
+        if not outlines[site]:
+            not_done.append(f"{site}: the loss was too small for a grade, nothing was eroded")
     left: dict[str, float] = {}
     shifted: dict[str, float] = {}
     fused: list[str] = []

@@ -169,6 +169,8 @@ def _flesh(end: BoneEnd, window: Array, region: Mask) -> Array:
     """Flesh of the same place, with its own grain, set into bone: tied to the flesh around, not to the bone."""
     outside = distance_transform_edt(~end.bone) > 2
     grain = np.where(outside, window - gaussian_filter(window, 2.0), 0.0)
+    usual = 2.5 * float(np.std(np.clip(grain[outside], *np.percentile(grain[outside], (10, 90))))) if outside.any() else 0.0
+    grain = np.clip(grain, -usual, usual)
     rows, columns = np.nonzero(region)
     size = (int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1)
     # Where a piece of this size is all flesh its grain is taken whole; the grain of a smaller piece is repeated.
@@ -208,7 +210,7 @@ def _one(end: BoneEnd, window: Array, part: Mask, lesion: Lesion) -> tuple[Array
     if lesion.kind == "collapse":
         course = end.space.course(u) if end.finger and end.space else np.zeros(u.shape)
         deep = np.abs(v - course) if end.finger else np.hypot(u, v)
-        limit = (0.40 if end.finger else 0.38) + 0.3 * lesion.size + 0.05 * _uneven(end, u, v, lesion.seed)
+        limit = (0.40 if end.finger else 0.38) + 0.3 * lesion.size + 0.1 * _uneven(end, u, v, lesion.seed)
         return _replaced(end, window, part & (deep < limit), 0.8 + 0.2 * lesion.strength)
     share = np.where(part, carved_share(end.bone, _balls(end, at, lesion)), 0.0)
     if not share.any():
@@ -259,10 +261,16 @@ def erode(image: Pixels, end: BoneEnd, lesions: Sequence[Lesion]) -> tuple[int, 
         if not mine or part.sum() < 12:
             continue
         removed = []
+        after = window
         for lesion in mine:
-            window, gone = _one(end, window, part, lesion)
+            after, gone = _one(end, after, part, lesion)
             removed.append(gone)
-        total += erosion_grade(removed, part, u, end.width)
+        grade = erosion_grade(removed, part, u, end.width)
+        if not grade:
+            # A loss too small for a grade is undone: damage that is seen has a grade.
+            continue
+        window = after
+        total += grade
         shape = np.pad(np.logical_or.reduce(removed).astype(float), 1)
         corner = np.array([end.box[1].start - 1, end.box[0].start - 1])
         outlines += [np.asarray(line[:, ::-1] + corner, dtype=float) for line in find_contours(shape, 0.5)]

@@ -68,8 +68,14 @@ class Warp:
         away, past = _from_path(points, self.path)
         su = self.shift[0] - self.turn * (v - self.pivot[1]) * end.width
         sv = self.shift[1] + self.turn * (u - self.pivot[0]) * end.width
-        spread = np.maximum(0.34 * end.width, np.minimum(1.8 * np.hypot(su, sv), self.spread))
-        weight = ramp * _smooth((0.6 * end.width + spread - away) / spread) * np.clip(1 - past / self.beyond, 0, 1)
+        far = np.hypot(su, sv)
+        spread = np.maximum(0.34 * end.width, np.minimum(1.8 * far, self.spread))
+        # The bone lies beside its old path by as much as it moved, and moves as one piece.
+        weight = (
+            ramp
+            * _smooth((0.6 * end.width + np.minimum(far, 0.5 * end.width) + spread - away) / spread)
+            * np.clip(1 - past / self.beyond, 0, 1)
+        )
         active = weight > 0
         for other in self.others:
             weight[active] *= _smooth((_from_path(points[active], other)[0] / end.width - 0.5) / 0.3)
@@ -86,7 +92,7 @@ class Warp:
     def apply(self, image: Pixels) -> None:
         """Warp the image in place, by cubic splines; pixels that do not move stay as they are."""
         rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
-        margin = 0.7 * self.end.width + self.spread + self.beyond
+        margin = 1.2 * self.end.width + self.spread + self.beyond
         low, high = self.path.min(axis=0) - margin, self.path.max(axis=0) + margin
         box = (
             slice(max(int(low[1]), 0), min(int(high[1]) + 1, image.shape[0])),
