@@ -253,8 +253,8 @@ def apply_second_damage(pixels: Pixels, joints: Sequence[Joint], record: SecondD
         if act.kind == "fuse":
             fused.append(act.site)
         outlines = {site: tuple(done.carry(p) for p in polygons) for site, polygons in outlines.items()}
-        places = {name: done.carry_joint(place) for name, place in places.items()}
-        ends = {s: e and e.moved(done.carry(np.array([e.center]))[0]) for s, e in ends.items()}
+        places = done.carry_joints(places)
+        ends = {site: e and e.moved(places[site].center_px) for site, e in ends.items()}
     for act in record.mimics:
         end = ends[act.site]
         if end is None:

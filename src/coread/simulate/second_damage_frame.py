@@ -90,9 +90,9 @@ class BoneEnd:
         x, y = columns - self.center[0], rows - self.center[1]
         return (x * self.side[0] + y * self.side[1]) / self.width, (x * self.axis[0] + y * self.axis[1]) / self.width
 
-    def moved(self, center: Array) -> BoneEnd:
+    def moved(self, center: tuple[float, float]) -> BoneEnd:
         """The same place after its surroundings moved."""
-        return replace(self, center=(float(center[0]), float(center[1])))
+        return replace(self, center=center)
 
     def part(self, end: str) -> Mask:
         """The bone's end on one side of the joint, half a bone width deep; for a wrist bone what lies near its centre."""

@@ -123,13 +123,16 @@ class Moved:
         """Where points lie afterwards."""
         return self.warp.carry(points)
 
-    def carry_joint(self, place: Joint) -> Spot:
-        """A place afterwards."""
-        start = np.array(place.center_px)
-        both = self.warp.carry(np.array([start, start + 0.5 * place.width_px * np.array(place.axis)]))
-        axis = both[1] - both[0]
-        axis = axis / max(float(np.linalg.norm(axis)), 1e-9)
-        return Spot(place.name, (float(both[0, 0]), float(both[0, 1])), (float(axis[0]), float(axis[1])), place.width_px)
+    def carry_joints(self, places: Mapping[str, Joint]) -> dict[str, Joint]:
+        """The places afterwards."""
+        centres = np.array([p.center_px for p in places.values()])
+        ahead = centres + np.array([0.5 * p.width_px * np.array(p.axis) for p in places.values()])
+        ends = self.warp.carry(np.concatenate([centres, ahead])).reshape(2, -1, 2)
+        out: dict[str, Joint] = {}
+        for place, centre, tip in zip(places.values(), *ends, strict=True):
+            axis = (tip - centre) / max(float(np.linalg.norm(tip - centre)), 1e-9)
+            out[place.name] = Spot(place.name, (float(centre[0]), float(centre[1])), (float(axis[0]), float(axis[1])), place.width_px)
+        return out
 
 
 def _smooth(x: Array) -> Array:
