@@ -24,6 +24,7 @@ FLOORS = {
     "change": 5,
     "cohort": 6,
     "train": 7,
+    "agreement": 7,
     "validation": 7,
     "fusion": 7,
     "report": 8,

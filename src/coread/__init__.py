@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from coread.agreement_comparison import agreement
     from coread.errors import CoreadError, DefinitionError, InputError, MissingDependencyError, OutOfScopeError
     from coread.formats.open import Exam, find_exams, open_study
     from coread.formats.table import open_readings
@@ -39,6 +40,7 @@ _HOMES = {
     "Reading": "reading",
     "Total": "reading",
     "reader": "readers",
+    "agreement": "agreement_comparison",
     "card": "readers.card",
     "cards": "readers.card",
     "read_exam": "run",
@@ -64,6 +66,7 @@ __all__ = [
     "Study",
     "Total",
     "__version__",
+    "agreement",
     "card",
     "cards",
     "find_exams",

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from coread.cli import check, correct, demo, listing, read, report, sign
+from coread.cli import agree, check, correct, demo, listing, read, report, sign
 from coread.errors import CoreadError
 
 STOPPED = 130
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("list")(listing.listing)
 app.command("check")(check.check)
 app.command("read")(read.read)
+app.command("agree")(agree.agree)
 app.command("report")(report.report)
 app.command("correct")(correct.correct)
 app.command("sign")(sign.sign)
