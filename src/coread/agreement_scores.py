@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from coread.errors import InputError
-from coread.reading import ReaderRef, Reading
+from coread.formats.table import reader_text
+from coread.reading import Reading
 from coread.reading_totals import grades_of
 from coread.scoring import Item, system
 
@@ -65,11 +66,6 @@ class Scores:
         return np.array([exam.patient for exam in self.exams])
 
 
-def reader_name(who: ReaderRef) -> str:
-    """The name by which a reader stands in tables, as a score sheet has it: ``anna``, ``model:hand_svdh@0.4``."""
-    return who.id if who.kind == "person" else f"{who.kind}:{who.id}" + (f"@{who.version}" if who.version else "")
-
-
 def side_by_side(readings: Iterable[Reading]) -> tuple[Scores, ...]:
     """Readings of several readers, put side by side by exam; one result for each scoring system, in the order of first appearance.
 
@@ -95,7 +91,7 @@ def _across_systems(by_system: Mapping[str, Sequence[Reading]]) -> tuple[str, ..
     for name, group in by_system.items():
         for reading in group:
             if reading.study.patient:
-                seen.setdefault(reading.study.patient, {}).setdefault(name, set()).add(reader_name(reading.reader))
+                seen.setdefault(reading.study.patient, {}).setdefault(name, set()).add(reader_text(reading.reader))
     both = [patient for patient, systems in seen.items() if len(systems) > 1]
     apart = [p for p in both if not set.intersection(*seen[p].values()) and all(len(readers) == 1 for readers in seen[p].values())]
     notes = []
@@ -116,8 +112,8 @@ def _aligned(name: str, group: Sequence[Reading], notes: tuple[str, ...]) -> Sco
         exam = Exam(key(reading), reading.study.patient or key(reading), reading.study.timepoint_days)
         known = exams.setdefault(exam.key, exam)
         if known != exam:
-            raise InputError(_contradiction(known, exam, reader_name(reading.reader)))
-        cell = (exam.key, Column(reader_name(reading.reader), reading.read))
+            raise InputError(_contradiction(known, exam, reader_text(reading.reader)))
+        cell = (exam.key, Column(reader_text(reading.reader), reading.read))
         if cell in cells:
             raise InputError(
                 f"{exam.key}: stands twice under {name} for {cell[1].reader}, read {reading.read}; "
@@ -168,7 +164,7 @@ def _meeting_key(group: Sequence[Reading], said: list[str]) -> Callable[[Reading
         day = reading.study.timepoint_days
         return f"{reading.study.patient}" + (f", day {day:g}" if day is not None else "")
 
-    if len({reader_name(r.reader) for r in group}) < 2 or _meet(group, by_study) or not all(r.study.patient for r in group):
+    if len({reader_text(r.reader) for r in group}) < 2 or _meet(group, by_study) or not all(r.study.patient for r in group):
         return by_study
     if not _meet(group, by_visit):
         return by_study
@@ -179,7 +175,7 @@ def _meeting_key(group: Sequence[Reading], said: list[str]) -> Callable[[Reading
 def _meet(group: Sequence[Reading], key: Callable[[Reading], str]) -> bool:
     readers: dict[str, set[str]] = {}
     for reading in group:
-        readers.setdefault(key(reading), set()).add(reader_name(reading.reader))
+        readers.setdefault(key(reading), set()).add(reader_text(reading.reader))
     return any(len(names) > 1 for names in readers.values())
 
 

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from coread.errors import InputError, nearest
+from coread.formats.cells import number_text, sheet_records
 from coread.reading import Finding, ReaderKind, ReaderRef, Reading, StudyRef
 from coread.reading_totals import missing_from, with_totals
 from coread.scoring import ScoringSystem, system, systems
@@ -94,13 +94,12 @@ def write_score_sheet(of: ScoringSystem | str, path: str | Path | None = None) -
 
 
 def _rows_of(reading: Reading) -> Iterator[Row]:
-    who = reading.reader
     identity = {
         "study": reading.study.source,
         "patient": reading.study.patient or "",
-        "timepoint": _number(reading.study.timepoint_days),
+        "timepoint": number_text(reading.study.timepoint_days),
         "read": str(reading.read),
-        "reader": who.id if who.kind == "person" else f"{who.kind}:{who.id}" + (f"@{who.version}" if who.version else ""),
+        "reader": reader_text(reading.reader),
         "system": reading.system,
     }
     for finding in reading.findings:
@@ -109,17 +108,11 @@ def _rows_of(reading: Reading) -> Iterator[Row]:
             "side": finding.side or "",
             "feature": finding.feature,
             "instance": finding.instance or "",
-            "grade": _number(finding.grade),
-            "value": _number(finding.value),
+            "grade": number_text(finding.grade),
+            "value": number_text(finding.value),
             "unit": finding.unit or "",
             "unreadable": finding.unreadable or "",
         }
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return ""
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def _text(rows: Iterable[Row]) -> str:
@@ -147,7 +140,7 @@ def sheet_rows(path: Path) -> Iterator[tuple[int, Row]]:
     Raises:
         InputError: the file cannot be read, or has not the columns of a score sheet.
     """
-    records = _xlsx_records(path) if path.suffix.lower() == ".xlsx" else _csv_records(path)
+    records = sheet_records(path)
     header: list[str] | None = None
     for number, record in enumerate(records, start=1):
         cells = [cell.strip() for cell in record]
@@ -178,60 +171,6 @@ def _header(path: Path, cells: Sequence[str], number: int) -> list[str]:
     if absent:
         raise InputError(f"{path}: row {number}: the header lacks {', '.join(absent)}; it has {', '.join(names)}")
     return names
-
-
-def _csv_records(path: Path) -> list[list[str]]:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}: row {line} is not UTF-8 text; save the sheet as 'CSV UTF-8'") from None
-    if "\0" in text:
-        raise InputError(f"{path}: is not a text file; give a score sheet as .csv or .xlsx")
-    first = text.lstrip().split("\n", 1)[0]
-    separator = max(",;\t", key=first.count)
-    if first.casefold().startswith("sep="):
-        separator, text = first[4:5], "\n" + text.lstrip().partition("\n")[2]
-    try:
-        records = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
-    except csv.Error as error:
-        raise InputError(f"{path}: is not a table of separated values: {error}") from None
-    if separator == ";":  # a spreadsheet that separates by semicolon writes decimals with a comma
-        records = [[_point(cell) for cell in record] for record in records]
-    return records
-
-
-def _point(cell: str) -> str:
-    whole, comma, part = cell.strip().partition(",")
-    return f"{whole}.{part}" if comma and whole.lstrip("+-").isdigit() and part.isdigit() else cell
-
-
-def _xlsx_records(path: Path) -> list[list[str]]:
-    from xml.etree.ElementTree import ParseError
-    from zipfile import BadZipFile
-
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    faults = (BadZipFile, InvalidFileException, ParseError, AttributeError, IndexError, KeyError, TypeError, ValueError, OSError)
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        try:
-            return [[_cell(value) for value in row] for row in book.worksheets[0].iter_rows(values_only=True)]
-        finally:
-            book.close()
-    except faults as error:
-        raise InputError(f"{path}: cannot be read as an .xlsx file: {getattr(error, 'strerror', None) or error}; save it again") from None
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return _number(float(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
 
 
 # --- from cells to readings
@@ -316,24 +255,38 @@ class _Sheet:
             raise faults_told(self.path, self.faults)
         if not any(group.findings for group in self.groups.values()):
             raise InputError(f"{self.path}: no row holds a grade, a value or a reason; fill in the column grade")
-        created = datetime.fromtimestamp(int(self.path.stat().st_mtime), UTC).isoformat()
-        return tuple(self._reading(key, group, created) for key, group in self.groups.items())
-
-    def _reading(self, key: ReadingKey, group: _Group, created: str) -> Reading:
-        study, who, read, system_id = key
-        findings = tuple(finding for _, finding in group.findings.values())
-        content = repr((key, group.patient, group.timepoint, findings))
-        reading = Reading(
-            uid=f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, content).int}",
-            reader=_reader(who),
-            system=system_id,
-            study=StudyRef(source=study, patient=group.patient or None, timepoint_days=group.timepoint),
-            findings=findings,
-            totals={},
-            created=created,
-            read=read,
+        created = created_at(self.path)
+        return tuple(
+            reading_of(key, group.patient, group.timepoint, tuple(finding for _, finding in group.findings.values()), created)
+            for key, group in self.groups.items()
         )
-        return replace(with_totals(reading), warnings=missing_from(reading))
+
+
+def created_at(path: Path) -> str:
+    """When a file was last changed, which stands for when its readings were made."""
+    return datetime.fromtimestamp(int(path.stat().st_mtime), UTC).isoformat()
+
+
+def reading_of(key: ReadingKey, patient: str, timepoint: float | None, findings: tuple[Finding, ...], created: str) -> Reading:
+    """The reading of (study, reader, read, system) with the totals that its findings allow; its uid follows from what it says."""
+    study, who, read, system_id = key
+    content = repr((key, patient, timepoint, findings))
+    reading = Reading(
+        uid=f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, content).int}",
+        reader=_reader(who),
+        system=system_id,
+        study=StudyRef(source=study, patient=patient or None, timepoint_days=timepoint),
+        findings=findings,
+        totals={},
+        created=created,
+        read=read,
+    )
+    return replace(with_totals(reading), warnings=missing_from(reading))
+
+
+def reader_text(who: ReaderRef) -> str:
+    """A reader as the column has it: ``anna``, ``model:hand_svdh@0.4``."""
+    return who.id if who.kind == "person" else f"{who.kind}:{who.id}" + (f"@{who.version}" if who.version else "")
 
 
 def _reader(text: str) -> ReaderRef:
