@@ -36,21 +36,29 @@ Row = dict[str, str]
 ReadingKey = tuple[str, str, int, str]
 
 
-def open_readings(path: str | Path) -> tuple[Reading, ...]:
+def open_readings(path: str | Path, system_id: str | None = None) -> tuple[Reading, ...]:
     """The readings in a score sheet, one per study x reader x read x system, in the order in which they first appear.
 
     Comma, semicolon or tab separated UTF-8 text with or without a byte order mark, or the first sheet of an .xlsx file. Only the columns
     study, reader, system, site, feature and grade must be there. A row without a study belongs to the reading of the row above. A reader
     is a person unless written ``model:ID`` or ``panel:ID``, each with ``@VERSION`` where there is one. ``created`` is when the file was
-    last changed.
+    last changed. A wide sheet, one row a reading, is opened as well: see ``wide_table``.
+
+    Args:
+        path: the sheet.
+        system_id: the scoring system of a wide sheet that does not name it.
 
     Raises:
         InputError: the file cannot be used; the message names file, row (the header is row 1) and column of the first few faults.
     """
+    from coread.formats.wide_table import is_wide, wide_readings
+
     source = Path(path)
-    rows = list(sheet_rows(source))
+    records = sheet_records(source)
+    if is_wide(records):
+        return wide_readings(source, records, system_id)
     sheet = _Sheet(source)
-    for number, row in rows:
+    for number, row in list(_long_rows(source, records)):
         sheet.add(number, row)
     return sheet.readings()
 
@@ -140,7 +148,10 @@ def sheet_rows(path: Path) -> Iterator[tuple[int, Row]]:
     Raises:
         InputError: the file cannot be read, or has not the columns of a score sheet.
     """
-    records = sheet_records(path)
+    return _long_rows(path, sheet_records(path))
+
+
+def _long_rows(path: Path, records: Sequence[Sequence[str]]) -> Iterator[tuple[int, Row]]:
     header: list[str] | None = None
     for number, record in enumerate(records, start=1):
         cells = [cell.strip() for cell in record]
@@ -231,10 +242,10 @@ class _Sheet:
                 raise CellError(column, "is empty")
         if row["system"] not in self.known:
             raise CellError("system", f"unknown system {row['system']!r}{nearest(row['system'], self.known)}")
-        read = _parsed("read", row["read"] or "1")
+        read = number_in("read", row["read"] or "1")
         if not read.is_integer() or read < 1:
             raise CellError("read", f"expected a whole number from 1, got {row['read']}")
-        timepoint = _parsed("timepoint", row["timepoint"]) if row["timepoint"] else None
+        timepoint = number_in("timepoint", row["timepoint"]) if row["timepoint"] else None
         group = self.groups.setdefault((row["study"], row["reader"], int(read), row["system"]), _Group(number, row["patient"], timepoint))
         if row["patient"] != group.patient:
             raise CellError(
@@ -297,7 +308,12 @@ def _reader(text: str) -> ReaderRef:
     return ReaderRef("person", text)
 
 
-def _parsed(column: str, text: str) -> float:
+def number_in(column: str, text: str) -> float:
+    """The number in a cell.
+
+    Raises:
+        CellError: it holds none.
+    """
     try:
         value = float(text)
     except ValueError:
@@ -331,7 +347,7 @@ def finding_of_row(row: Row, by: ScoringSystem) -> Finding | None:
         with _as_fault("feature"):
             by.item(site, SIDES[side], feature)
         if row["grade"]:
-            grade = _parsed("grade", row["grade"])
+            grade = number_in("grade", row["grade"])
             with _as_fault("grade"):
                 by.check(site, SIDES[side], feature, grade)
     elif row["grade"]:
@@ -344,8 +360,8 @@ def finding_of_row(row: Row, by: ScoringSystem) -> Finding | None:
         site=site,
         side=SIDES[side],
         feature=feature,
-        grade=_parsed("grade", row["grade"]) if row["grade"] else None,
-        value=_parsed("value", row["value"]) if row["value"] else None,
+        grade=number_in("grade", row["grade"]) if row["grade"] else None,
+        value=number_in("value", row["value"]) if row["value"] else None,
         unit=row["unit"] or None,
         unreadable=row["unreadable"] or None,
         instance=row["instance"] or None,
