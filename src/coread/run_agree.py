@@ -11,12 +11,13 @@ from coread.agreement_comparison import Agreement, agreement
 from coread.agreement_tables import document, tables
 from coread.errors import InputError
 from coread.formats.any_reading import open_any_readings
+from coread.report.agreement_page import agreement_page
 from coread.run import sha256_of, versions
 from coread.run_folder import RECORD, BusyError, claimed, publish, record_of
 from coread.stats.resampling import Plan
 
 STATUS = "agreement"
-JSON = "agreement.json"
+PAGE, JSON = "page.html", "agreement.json"
 
 
 def agree(paths: Sequence[str | Path], plan: Plan | None = None, system_id: str | None = None) -> Agreement:
@@ -46,7 +47,7 @@ def write_agreement(found: Agreement, paths: Sequence[str | Path], out: str | Pa
     folder = Path(out)
     if folder.exists() and not (folder.is_dir() and (record_of(folder).get("status") == STATUS or not any(folder.iterdir()))):
         raise InputError(f"{folder}: holds something other than an agreement, so it is not replaced; choose another folder with -o")
-    texts = {JSON: json.dumps(document(found), indent=1, ensure_ascii=False) + "\n"} | tables(found)
+    texts = {PAGE: agreement_page(found), JSON: json.dumps(document(found), indent=1, ensure_ascii=False) + "\n"} | tables(found)
     try:
         with claimed(folder) as part:
             for name, text in texts.items():
