@@ -97,8 +97,9 @@ def told(key: str, made: Estimate) -> Mapping[str, str]:
 
 
 def _figure(key: str, value: float) -> str:
-    text = f"{value:.3f}" if key in COEFFICIENTS else f"{100 * value:.0f} %" if key in SHARES else f"{value:.1f}"
-    return text.replace("-", "−")
+    if key in SHARES:
+        return f"{100 * value:.1f} %"
+    return words.rounded(value, 3 if key in COEFFICIENTS else 1)
 
 
 def _section(made: Comparison, under: SystemAgreement, number: int) -> Mapping[str, Any]:
@@ -110,7 +111,7 @@ def _section(made: Comparison, under: SystemAgreement, number: int) -> Mapping[s
     plots = {name: _plots(made, name, of) for name in order}
     return {
         "key": f"comparison-{number}",
-        "title": words.sentence(made.name),
+        "title": made.name,
         "system": of.name,
         "kind": made.kind,
         "exams": made.exams,

@@ -9,7 +9,7 @@ from math import ceil, floor, log10
 import numpy as np
 import numpy.typing as npt
 
-from coread.report.words import number
+from coread.report.words import number, rounded
 from coread.stats.estimate import Estimate
 from coread.stats.responsiveness import cumulative_probability
 
@@ -101,17 +101,17 @@ def bland_altman_plot(scores: Array, readers: Sequence[str], estimates: Mapping[
     for key, each in told:
         if each.estimate is not None:
             band = None if each.low is None or each.high is None else (frame.y(each.high), frame.y(each.low))
-            lines.append(Line(frame.y(each.estimate), f"{each.estimate:.1f}".replace("-", "−"), "bias" if key == "bias" else "limit", band))
+            lines.append(Line(frame.y(each.estimate), rounded(each.estimate, 1), "bias" if key == "bias" else "limit", band))
     where, count = np.unique(np.column_stack([mean, difference]), axis=0, return_counts=True)
     dots = tuple((frame.x(x), frame.y(y), round(2.4 + 1.1 * (np.sqrt(n) - 1), 1)) for (x, y), n in zip(where, count, strict=True))
     limits = [
-        f"{name} {each.estimate:.1f}"
+        f"{name} {rounded(each.estimate, 1)}"
         for (_, each), name in zip(told, ("upper limit", "bias", "lower limit"), strict=True)
         if each.estimate is not None
     ]
     return Plot(
         title,
-        f"{title}, Bland-Altman plot of {len(scores)} pairs of scores: {', '.join(limits)}".replace(" -", " −"),
+        f"{title}, Bland-Altman plot of {len(scores)} pairs of scores: {', '.join(limits)}",
         f"mean of {readers[0]} and {readers[1]}",
         f"{readers[0]} minus {readers[1]}",
         tuple((frame.x(value), number(value)) for value in frame.x_ticks),
@@ -140,7 +140,7 @@ def probability_plot(changes: Array, readers: Sequence[str], sdc: Estimate, titl
         points = zip(curve.probability * 100, curve.change, strict=True)
         curves.append(Curve(name, style, " ".join(f"{frame.x(x):g},{frame.y(y):g}" for x, y in points)))
     lines = [Line(frame.y(0), "", "zero")]
-    lines += [Line(frame.y(edge), f"SDC {edge:.1f}".replace("-", "−"), "limit") for edge in edges]
+    lines += [Line(frame.y(edge), f"SDC {rounded(edge, 1)}", "limit") for edge in edges]
     share = float((mean > 0).mean())
     return Plot(
         title,

@@ -27,6 +27,11 @@ def number(value: float, unit: str | None = None) -> str:
     return f"{round(value, 1):g}".replace("-", "−")
 
 
+def rounded(value: float, digits: int) -> str:
+    """A number with as many decimals, a true minus sign, and no minus before a zero."""
+    return f"{value:z.{digits}f}".replace("-", "−")
+
+
 def quantity(value: float, unit: str) -> str:
     """A number and its unit."""
     return number(value, unit) + UNITS.get(unit, f" {unit}")
