@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -12,12 +12,13 @@ import numpy.typing as npt
 from coread.agreement_scores import Array, Scores
 from coread.stats.bland_altman import LimitsOfAgreement, bland_altman, proportional_bias
 from coread.stats.bland_altman_repeated import bland_altman_clustered
-from coread.stats.estimate import Estimate, normal_quantile, undefined
+from coread.stats.estimate import Estimate, normal_quantile, undefined, without_interval
 from coread.stats.icc import Form, icc, icc_of_sums, score_sums
 from coread.stats.measurement_error import ErrorKind, standard_error_of_measurement, standard_error_of_sums
 from coread.stats.proportion import Proportion
 from coread.stats.resampling import Plan, bootstrap_sums, sums_by_patient
 from coread.stats.responsiveness import shares_beyond
+from coread.stats.standard_deviation import standard_deviation
 
 Labels = npt.NDArray[np.str_]
 
@@ -95,8 +96,9 @@ def agreement_on_total(named: tuple[str, str], table: Array, patients: Labels, p
     """Everything that is told of one total.
 
     Intervals: where each patient stands once, ICCs have their F-based interval and the limits of agreement the exact one; where patients
-    come back, both take it into account (bootstrap over patients; MOVER for limits of repeated measurements). The detectable differences
-    and changes are always bootstrapped over patients, since errors of radiographic scores grow with the score and are not normal.
+    come back, both take it into account (bootstrap over patients; MOVER for limits of repeated measurements). Errors of radiographic
+    scores grow with the score and are not normal: the detectable differences and changes of two readers have Bonett's interval where each
+    patient stands once, and a BCa bootstrap over patients otherwise.
 
     Args:
         named: the total and what is scored, ``status`` or ``change``.
@@ -143,7 +145,7 @@ def _limits(table: Array, patients: Labels, level: float) -> LimitsOfAgreement:
 
 
 def _errors(table: Array, patients: Labels, what: str, plan: Plan, repeats: bool) -> dict[str, Estimate]:
-    """Errors in the units of the score: z times a standard error, bootstrapped over patients.
+    """Errors in the units of the score: z times a standard error.
 
     SDD of status scores z sqrt(2) SEM / sqrt(m), SDC of change scores z SEM / sqrt(m) of the changes, both of the consistency kind (a
     reader's own level forgiven), m the number of readers whose mean is judged; COSMIN's SDC z sqrt(2) SEM. See ``stats.measurement_error``.
@@ -174,8 +176,22 @@ def _errors(table: Array, patients: Labels, what: str, plan: Plan, repeats: bool
     def statistic(sums: Array) -> Array:
         return np.stack([factor * standard_error_of_sums(sums, k, of) for of, factor in wanted.values()], axis=-1)
 
-    made = bootstrap_sums(sums_by_patient(score_sums(table), patients), statistic, plan)
-    return dict(zip(wanted, made, strict=True))
+    made = bootstrap_sums(sums_by_patient(score_sums(table), patients), statistic, replace(plan, kind="bca"))
+    found = dict(zip(wanted, made, strict=True))
+    if k == 2 and _once(patients):
+        spread = standard_deviation(table[:, 0] - table[:, 1], plan.level)
+        found |= {key: _times(factor / sqrt(2), spread) for key, (of, factor) in wanted.items() if of == "consistency"}
+    return found
+
+
+def _times(factor: float, spread: Estimate) -> Estimate:
+    """An estimate in other units."""
+    method = f"from the {spread.method}"
+    if spread.estimate is None:
+        return undefined(spread.undefined, spread.n, spread.level, method)
+    if spread.low is None or spread.high is None:
+        return without_interval(factor * spread.estimate, spread.undefined, spread.n, spread.level, method)
+    return Estimate(factor * spread.estimate, factor * spread.low, factor * spread.high, spread.level, spread.n, method)
 
 
 def _progress(changes: Array, sdc: Estimate, level: float) -> dict[str, Estimate]:
