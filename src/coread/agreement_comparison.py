@@ -145,7 +145,21 @@ def _compare(scores: Scores, kind: str, columns: list[int], plan: Plan) -> Compa
     grades = agreement_on_grades(shared, columns, plan) if scores.items else ()
     drivers = drivers_of(shared, columns, plan)
     names = _names(scores, kind, columns)
-    return Comparison(kind, names, int(common.sum()), len(set(whose.tolist())), tuple(totals), grades, drivers, _half(shared, columns))
+    notes = (*_half(shared, columns), *_without(totals))
+    return Comparison(kind, names, int(common.sum()), len(set(whose.tolist())), tuple(totals), grades, drivers, notes)
+
+
+def _without(totals: list[TotalAgreement]) -> tuple[str, ...]:
+    """What to say of totals that some readings lack."""
+    alike: dict[tuple[str, int, int], list[str]] = {}
+    for total in totals:
+        if total.left_out:
+            alike.setdefault((total.what, total.left_out, total.left_out + len(total.scores)), []).append(total.total)
+    counted = {"status": "exams", "change": "patients"}
+    return tuple(
+        f"{', '.join(names)}, {what}: left out {lost} of {n} {counted[what]}, which lack it in one of the readings"
+        for (what, lost, n), names in alike.items()
+    )
 
 
 def _half(shared: Scores, columns: list[int]) -> tuple[str, ...]:

@@ -138,6 +138,9 @@ def _aligned(name: str, group: Sequence[Reading], notes: tuple[str, ...]) -> Sco
             if total in totals:
                 totals[total][row, place] = value.value
     graded = ~np.isnan(grades).all(axis=(0, 1))
+    if all(np.isnan(table).all() for table in totals.values()):
+        why = next((f"; for one, {w}" for reading in group for w in reading.warnings), "")
+        said.append(f"no reading has a total, so grades alone are compared{why}")
     unnamed = [exam.key for exam in exams.values() if exam.patient == exam.key]
     if unnamed:
         said.append(f"{_named(unnamed, 'exam')} without a patient: each counts as a patient of its own, so repeated visits cannot be told")

@@ -20,18 +20,19 @@ STATUS = "agreement"
 PAGE, JSON = "page.html", "agreement.json"
 
 
-def agree(paths: Sequence[str | Path], plan: Plan | None = None, system_id: str | None = None) -> Agreement:
+def agree(paths: Sequence[str | Path], plan: Plan | None = None, system_id: str | None = None, total: str | None = None) -> Agreement:
     """Agreement of the readings in some files: score sheets, reading.json, SR.
 
     Args:
         paths: the files; together they are one comparison.
         plan: how to resample, and the level of the intervals.
         system_id: the scoring system of wide sheets that do not name it.
+        total: the total in sheets in which every reader has a column.
 
     Raises:
         InputError: a file cannot be used, or nothing can be compared; the message names the file where there is one only.
     """
-    readings = [reading for path in paths for reading in open_any_readings(path, system_id)]
+    readings = [reading for path in paths for reading in open_any_readings(path, system_id, total)]
     try:
         return agreement(readings, plan=plan)
     except InputError as error:

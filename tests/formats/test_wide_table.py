@@ -43,6 +43,23 @@ def test_a_sheet_of_totals_alone(tmp_path: Path) -> None:
     assert readings[0].total("all").maximum == 448
 
 
+def test_a_column_for_each_reader(tmp_path: Path) -> None:
+    path = write(tmp_path, "patient,timepoint,anna,ben\np1,0,37,40\np1,365,NA,41\n")
+    readings = open_readings(path, "svdh", "Total")
+    said = {(r.study.source, r.reader.id): r.total("all").value for r in readings}
+    assert said == {("p1, day 0", "anna"): 37, ("p1, day 0", "ben"): 40, ("p1, day 365", "ben"): 41}
+    for text, total, wrong in [
+        ("patient,anna,ben\np1,3,x\n", "all", "row 2, column ben: expected a number"),
+        ("patient,anna,ben\np1,3,999\n", "all", "row 2, column ben: all is 999, expected 0 to 448"),
+        ("patient,anna\np1,3\n", "all", "a column for each of two readers or more, it has anna"),
+        ("patient,reader,hands\np1,anna,3\n", "all", "has a column reader"),
+        ("patient,anna,ben\np1,3,4\n", "handz", "svdh has no total 'handz'; did you mean hands"),
+        ("patient,anna,ben\np1,3,4\n\np1,3,4\n", "all", "row 4, column reader: anna read p1 already in row 2"),
+    ]:
+        with pytest.raises(InputError, match=wrong):
+            open_readings(write(tmp_path, text), "svdh", total)
+
+
 def test_a_workbook(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     for row in [["patient", "reader", "knee L", "Right knee"], ["p1", "anna", 3, 0], ["p2", "anna", None, 1]]:
@@ -90,6 +107,7 @@ def test_every_box_of_every_system_has_a_column_name(name: str) -> None:
         ("study,reader,system,hands\ns,a,svdh,3\nt,a,larsen,3\n", "of one scoring system, this one has svdh in row 2 and larsen in row 3"),
         ("study,reader,system,all,total\ns,a,svdh,3,3\n", "two columns stand for the total all"),
         ("study,reader,system,hands,hands\ns,a,svdh,3,3\n", "the column hands stands twice"),
+        ("patient,system,anna,ben\np1,svdh,3,4\n", "has no column reader; add one, or name the total with --total"),
         ("study,reader,system\ns,a,svdh\n", "no column for a box or a total"),
         ("study,reader,system,hands\n", "a header and no row"),
         ("study,reader,system,hands\ns,a,svdh,\n", "no row holds a grade or a total"),

@@ -21,6 +21,7 @@ def agree(
     readings: Annotated[list[Path], typer.Argument(help="Score sheets (CSV, .xlsx), reading.json or SR files, together one comparison.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for page, tables and JSON.")] = None,
     system: Annotated[str | None, typer.Option(help="Scoring system of a wide sheet that has no column system.")] = None,
+    total: Annotated[str | None, typer.Option(help="The total in a sheet where every reader has a column of totals.")] = None,
     resamples: Annotated[int, typer.Option(help="How often patients are resampled for the intervals.", min=100)] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of the resampling.", min=0)] = 20260101,
     level: Annotated[float, typer.Option(help="Level of the intervals, between 0 and 1.")] = 0.95,
@@ -33,7 +34,7 @@ def agree(
 
     if not 0 < level < 1:
         raise InputError(f"--level {level:g}: give a level between 0 and 1, such as 0.95")
-    found = run_agree.agree(readings, Plan(resamples=resamples, seed=seed, level=level), system)
+    found = run_agree.agree(readings, Plan(resamples=resamples, seed=seed, level=level), system, total)
     written = run_agree.write_agreement(found, readings, output) if output else []
     if as_json:
         say_json(document(found))

@@ -36,7 +36,7 @@ Row = dict[str, str]
 ReadingKey = tuple[str, str, int, str]
 
 
-def open_readings(path: str | Path, system_id: str | None = None) -> tuple[Reading, ...]:
+def open_readings(path: str | Path, system_id: str | None = None, total: str | None = None) -> tuple[Reading, ...]:
     """The readings in a score sheet, one per study x reader x read x system, in the order in which they first appear.
 
     Comma, semicolon or tab separated UTF-8 text with or without a byte order mark, or the first sheet of an .xlsx file. Only the columns
@@ -47,6 +47,7 @@ def open_readings(path: str | Path, system_id: str | None = None) -> tuple[Readi
     Args:
         path: the sheet.
         system_id: the scoring system of a wide sheet that does not name it.
+        total: the total that the columns of a sheet hold in which every reader has a column of his own.
 
     Raises:
         InputError: the file cannot be used; the message names file, row (the header is row 1) and column of the first few faults.
@@ -56,7 +57,7 @@ def open_readings(path: str | Path, system_id: str | None = None) -> tuple[Readi
     source = Path(path)
     records = sheet_records(source)
     if is_wide(records):
-        return wide_readings(source, records, system_id)
+        return wide_readings(source, records, system_id, total)
     sheet = _Sheet(source)
     for number, row in list(_long_rows(source, records)):
         sheet.add(number, row)

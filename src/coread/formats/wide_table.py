@@ -25,15 +25,17 @@ Cells = Mapping[str, str]
 
 
 def is_wide(records: Sequence[Sequence[str]]) -> bool:
-    """Whether a sheet is one of these: its header names a reader and neither site, feature nor grade."""
+    """Whether a sheet is one of these: its header names a study, a patient or a reader, and neither site, feature nor grade."""
     for record in records:
         names = {cell.strip().casefold() for cell in record}
         if names != {""}:
-            return "reader" in names and not names & {"site", "feature", "grade"}
+            return bool(names & {"study", "patient", "reader"}) and not names & {"site", "feature", "grade"}
     return False
 
 
-def wide_readings(path: Path, records: Sequence[Sequence[str]], system_id: str | None = None) -> tuple[Reading, ...]:
+def wide_readings(
+    path: Path, records: Sequence[Sequence[str]], system_id: str | None = None, total: str | None = None
+) -> tuple[Reading, ...]:
     """The readings in a wide sheet, one a row.
 
     A row needs a reader, and a study or a patient; without a study, patient and timepoint name it. An empty cell, ``NA`` and ``.`` are a
@@ -43,13 +45,22 @@ def wide_readings(path: Path, records: Sequence[Sequence[str]], system_id: str |
         path: for the messages.
         records: the cells of the sheet.
         system_id: the scoring system, where the sheet has no column ``system``.
+        total: the total that every column of a sheet without a column ``reader`` holds, each column being a reader.
 
     Raises:
         InputError: the sheet cannot be used; the message names file, row (as in the sheet) and column of the first few faults.
     """
     header, rows = _split(path, records)
     of = _system(path, rows, system_id)
-    boxes, totals = _columns(path, header, of)
+    if total is None and "reader" not in header:
+        raise InputError(
+            f"{path}: has no column reader; add one, or name the total with --total where every reader has a column of his own"
+        )
+    if total is None:
+        boxes, totals = _columns(path, header, of)
+    else:
+        boxes, totals = {}, _reader_columns(path, header, of, total)
+        rows = [(number, _of_reader(cells, who)) for number, cells in rows for who in totals if cells[who].casefold() not in NOTHING]
     faults: list[str] = []
     found: dict[tuple[str, str, int], tuple[int, Reading]] = {}
     created = created_at(path)
@@ -138,6 +149,24 @@ def _columns(path: Path, header: Iterable[str], of: ScoringSystem) -> tuple[dict
     return boxes, summed
 
 
+def _reader_columns(path: Path, header: Iterable[str], of: ScoringSystem, total: str) -> dict[str, str]:
+    """The readers that columns stand for, each with the total that they all hold."""
+    known = {_plain(name): name for name in of.totals} | ({"total": "all"} if "all" in of.totals else {})
+    if _plain(total) not in known:
+        raise InputError(f"{path}: {of.id} has no total {total!r}{nearest(total, of.totals)}")
+    if "reader" in header:
+        raise InputError(f"{path}: has a column reader, so its other columns are no readers; leave out --total")
+    readers = [name for name in header if name not in IDENTITY]
+    if len(readers) < 2:
+        raise InputError(f"{path}: needs a column for each of two readers or more, it has {', '.join(readers) or 'none'}")
+    return dict.fromkeys(readers, known[_plain(total)])
+
+
+def _of_reader(cells: Cells, who: str) -> Cells:
+    """A row of the sheet as one reader's."""
+    return {name: cell for name, cell in cells.items() if name in IDENTITY or name == who} | {"reader": who}
+
+
 def _spellings(of: ScoringSystem) -> dict[str, Item]:
     """Every unambiguous way to write a box, without what is between the words."""
     found: dict[str, set[Item]] = {}
@@ -191,7 +220,7 @@ def _reading(
     reading = reading_of((study, cells["reader"], read, of.id), patient, timepoint, tuple(findings), created)
     given = {}
     for column, name in totals.items():
-        if cells[column].casefold() in NOTHING:
+        if cells.get(column, "").casefold() in NOTHING:
             continue
         value, maximum = number_in(column, cells[column]), of.totals[name].maximum
         if not 0 <= value <= maximum:
