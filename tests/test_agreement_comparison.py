@@ -1,5 +1,7 @@
 """Agreement of readers: published tables put through readings, simulated readers of known error, symmetry, and what cannot be compared."""
 
+import itertools
+import json
 import math
 from dataclasses import replace
 
@@ -8,7 +10,10 @@ import pytest
 
 import coread
 from coread.agreement_comparison import ALL, BETWEEN, WITHIN, Comparison, agreement
+from coread.agreement_tables import document, tables
 from coread.errors import InputError
+from coread.report.agreement_page import agreement_page
+from coread.scoring import system, systems
 from coread.stats.bland_altman import bland_altman
 from coread.stats.kappa import cohen_kappa
 from coread.stats.resampling import Plan
@@ -219,3 +224,20 @@ def test_no_number_without_its_reason() -> None:
     assert len(estimates) > 500
     assert all((e.low is None) == bool(e.undefined) for e in estimates)
     assert any("graded by some of them and not by all" in note for s in found.systems for c in s.comparisons for note in c.notes)
+
+
+@pytest.mark.parametrize("name", systems())
+def test_every_system_few_patients_and_holes(name: str) -> None:
+    """Three patients, grades at random, a third of the boxes and a seventh of the readings missing: tables, JSON and page are made."""
+    random = np.random.default_rng(3)
+    items = system(name).items
+    readings = []
+    for who in ("anna", "ben", "cleo"):
+        for patient, day, read in itertools.product(range(3), (0, 365), (1, 2)):
+            if random.random() < 0.86:
+                grades = {item.key: float(random.choice(item.grades)) for item in items if random.random() < 0.67}
+                readings.append(reading(f"p{patient}", who, lambda *key, grades=grades: grades.get(key), day, read, name))
+    found = agreement(readings, plan=Plan(resamples=100))
+    json.dumps(document(found), allow_nan=False)
+    assert "nan" not in [cell for text in tables(found).values() for cell in text.casefold().replace("\n", ",").split(",")]
+    assert agreement_page(found).endswith("</html>")

@@ -99,6 +99,8 @@ def _of_feature(scores: Scores, feature: str, boxes: list[int], columns: list[in
     grades = scores.grades[:, :, boxes][:, columns]
     pairs = list(combinations(range(len(columns)), 2))
     values = np.unique(grades[~np.isnan(grades)])
+    if not len(values):
+        return
     levels = _levels(scores, boxes)
     _, patient = np.unique(scores.patients, return_inverse=True)
     both = np.stack([~np.isnan(grades[:, a]) & ~np.isnan(grades[:, b]) for a, b in pairs])

@@ -29,7 +29,7 @@ def number(value: float, unit: str | None = None) -> str:
 
 def rounded(value: float, digits: int) -> str:
     """A number with as many decimals, a true minus sign, and no minus before a zero."""
-    return f"{value:z.{digits}f}".replace("-", "−")
+    return f"{value:z.{digits}f}".replace("-", "−").replace("inf", "∞")
 
 
 def quantity(value: float, unit: str) -> str:
