@@ -7,7 +7,7 @@ import openpyxl
 import pytest
 
 from coread.errors import InputError
-from coread.formats.table import open_readings, write_table
+from coread.formats.table import open_readings, write_score_sheet, write_table
 from coread.formats.wide_table import _plain, _spellings
 from coread.scoring import system, systems
 from tests.score_sheets import simulated
@@ -84,6 +84,17 @@ def test_every_box_of_every_system_has_a_column_name(name: str) -> None:
     for total, rule in of.totals.items():
         if _plain(total) in spellings:
             assert rule.items == (spellings[_plain(total)],)
+
+
+@pytest.mark.parametrize("name", systems())
+def test_an_empty_sheet_can_be_filled_in(tmp_path: Path, name: str) -> None:
+    head, row = write_score_sheet(name, wide=True).splitlines()
+    assert row.count(",") == head.count(",")
+    filled = row.replace(f",,,,{name}", f"p1,0,anna,,{name}", 1)
+    with pytest.raises(InputError, match="no row holds a grade or a total"):
+        open_readings(write(tmp_path, f"{head}\n{filled}\n"))
+    (reading,) = open_readings(write(tmp_path, f"{head}\n{filled[:-1]},0\n"))
+    assert reading.findings[0].label == system(name).items[-1].label
 
 
 @pytest.mark.parametrize(

@@ -87,13 +87,15 @@ def score_sheet(of: ScoringSystem | str) -> tuple[Row, ...]:
     )
 
 
-def write_score_sheet(of: ScoringSystem | str, path: str | Path | None = None) -> str:
-    """The text of an empty score sheet, also written to a file where one is named.
+def write_score_sheet(of: ScoringSystem | str, path: str | Path | None = None, wide: bool = False) -> str:
+    """The text of an empty score sheet, also written to a file where one is named; ``wide`` is one row a reading.
 
     Raises:
         InputError: no such system, or the file cannot be written.
     """
-    text = _text(score_sheet(of))
+    from coread.formats.wide_table import wide_sheet
+
+    text = wide_sheet(of) if wide else _text(score_sheet(of))
     if path is not None:
         _save(text, Path(path))
     return text

@@ -6,6 +6,8 @@ stand for the sides, and the feature may be left out where the system has one on
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -31,6 +33,21 @@ def is_wide(records: Sequence[Sequence[str]]) -> bool:
         if names != {""}:
             return bool(names & {"study", "patient", "reader"}) and not names & {"site", "feature", "grade"}
     return False
+
+
+def wide_sheet(of: ScoringSystem | str) -> str:
+    """The header of an empty wide sheet, every box a column, and one row that names the system.
+
+    Raises:
+        InputError: no such system.
+    """
+    chosen = system(of) if isinstance(of, str) else of
+    boxes = [item.label for item in chosen.items]
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["patient", "timepoint", "reader", "read", "system", *boxes])
+    writer.writerow(["", "", "", "", chosen.id, *("" for _ in boxes)])
+    return buffer.getvalue()
 
 
 def wide_readings(
