@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from typing import Literal
 
-from coread.change_sdc import PUBLISHED, SITE, DetectableChange, check_names, find
+from coread.change_sdc import PUBLISHED, SITE, DetectableChange, check_names, find, reader_name
 from coread.errors import InputError
 from coread.reading import ReaderRef, Reading, Total
 from coread.reading_totals import grades_of
@@ -170,6 +170,7 @@ class _Series:
         self.paired = {pair: self._paired(*pair) for pair in {*pairwise(range(len(visits))), (0, len(visits) - 1)}}
         self.why = [{(f.site, f.side, f.feature): f.unreadable for f in visit.findings if f.unreadable} for visit in visits]
         self.regions = [_regions(visit, by) for visit in visits]
+        self.readers = [reader_name(visit.reader) for visit in visits]
 
     def _paired(self, start: int, end: int) -> tuple[dict[str, tuple[float, int]], dict[str, float]]:
         """Totals of two visits over the boxes graded at both: (value, sites left out) of the first, value of the second."""
@@ -232,7 +233,7 @@ class _Series:
         return replace(self._judged(pair, after[name] - value, name, "worse"), left_out=left_out)
 
     def _judged(self, pair: tuple[int, int], difference: float, name: str, rise: Direction) -> Step:
-        error = find(self.known, name, (self.visits[pair[0]].reader.id, self.visits[pair[1]].reader.id))
+        error = find(self.known, name, (self.readers[pair[0]], self.readers[pair[1]]))
         if difference == 0:
             return Step(*pair, 0.0, "unchanged", "unchanged", error)
         direction: Direction = "better" if difference < 0 else rise
