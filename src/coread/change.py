@@ -23,7 +23,8 @@ from coread.scoring import Item, ScoringSystem, system
 Call = Literal["new", "worse", "better", "unchanged", "within_error", "error_unknown", "untold"]
 Direction = Literal["new", "worse", "better", "unchanged"]
 CALLS: tuple[Call, ...] = ("new", "worse", "better", "within_error", "error_unknown", "unchanged", "untold")
-REAL: tuple[Call, ...] = ("new", "worse", "better")
+NOT_ASSESSED = "not assessed"
+"""How the reason of a feature begins that a reader does not grade anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class SiteChange:
     reasons: tuple[str | None, ...]
     steps: tuple[Step, ...]
     whole: Step
+
+    @property
+    def assessed(self) -> bool:
+        """False where no visit's reader grades this feature at all."""
+        return any(reason is None or not reason.startswith(NOT_ASSESSED) for reason in self.reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +129,8 @@ class Change:
 
     @property
     def counts(self) -> Mapping[Call, int]:
-        """How many boxes of the score sheet got each call, from the first visit to the last."""
-        found = Counter(one.whole.call for one in self.sites)
+        """How many boxes of the score sheet got each call, from the first visit to the last; those that nobody assesses are left out."""
+        found = Counter(one.whole.call for one in self.sites if one.assessed)
         return {call: found[call] for call in CALLS}
 
 

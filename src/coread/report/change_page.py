@@ -15,7 +15,7 @@ from coread.report.closeup import Closeup, Points, closeup, unit_of
 from coread.report.page import part, policy
 from coread.report.picture import flat
 from coread.report.progression import progression
-from coread.report.view import NOT_ASSESSED, Joint, shown
+from coread.report.view import Joint, shown
 from coread.scoring import ScoringSystem, system
 from coread.study import Study
 
@@ -169,10 +169,6 @@ def _grades_text(one: SiteChange) -> str:
     return " → ".join("n" if grade is None else f"{grade:g}" for grade in one.grades)
 
 
-def _not_assessed(one: SiteChange) -> bool:
-    return all(reason is not None and reason.startswith(NOT_ASSESSED) for reason in one.reasons)
-
-
 def _cell(one: SiteChange, by: ScoringSystem) -> _Cell:
     feature = words.feature_words(one.feature, by)
     step = _step(one.whole)
@@ -183,8 +179,8 @@ def _cell(one: SiteChange, by: ScoringSystem) -> _Cell:
 
 def _sheet(change: Change, by: ScoringSystem, drawn: set[str]) -> Mapping[str, Any]:
     """Sides x features across, sites down; a feature that no visit assessed is named below instead."""
-    told = {(one.site, one.side, one.feature): one for one in change.sites if not _not_assessed(one)}
-    out = dict.fromkeys(one.feature for one in change.sites if _not_assessed(one) and one.feature not in {key[2] for key in told})
+    told = {(one.site, one.side, one.feature): one for one in change.sites if one.assessed}
+    out = dict.fromkeys(one.feature for one in change.sites if not one.assessed and one.feature not in {key[2] for key in told})
     sides = [side for side in ("left", "right", None) if any(key[1] == side for key in told)]
     features = [feature for feature in by.features if any(key[2] == feature for key in told)]
     items = [item for item in by.items if item.key in told]
@@ -223,7 +219,7 @@ def _joints(change: Change, exams: Sequence[Study | None], by: ScoringSystem) ->
         views.append({joint.key: (joint, closeup(joint, pixels, unit)) for joint in joints})
     places: dict[str, list[SiteChange]] = {}
     for one in change.sites:
-        if not _not_assessed(one):
+        if one.assessed:
             places.setdefault(words.key_of(one.site, one.side), []).append(one)
     return [_joint(key, scores, [view.get(key) for view in views], change, by) for key, scores in places.items()]
 
