@@ -8,49 +8,10 @@ import pytest
 from coread.change import CALLS, Change, change
 from coread.change_sdc import DetectableChange
 from coread.errors import InputError
-from coread.reading import Finding, ReaderRef, Reading, StudyRef
+from coread.reading import Finding, ReaderRef, Reading
 from coread.reading_totals import with_totals
 from coread.scoring import system
-
-JSN, EROSION = "joint_space_narrowing", "erosion"
-
-
-def hand(grades: dict[tuple[str, str], float | str], **changes: object) -> Reading:
-    """A left hand read by a person: 0 everywhere but for these (site, feature) -> grade, or the reason why there is none."""
-    found = []
-    for item in system("svdh").items:
-        if item.region == "hand_left":
-            said = grades.get((item.site, item.feature), 0.0)
-            told = {"unreadable": said} if isinstance(said, str) else {"grade": said}
-            found.append(Finding(item.site, "left", item.feature, **told))  # type: ignore[arg-type]
-    return reading(tuple(found), **changes)
-
-
-def reading(findings: tuple[Finding, ...], **changes: object) -> Reading:
-    day = changes.pop("day", None)
-    name = str(changes.pop("exam", f"exam {day}"))
-    facts: dict[str, object] = {
-        "uid": f"2.25.{abs(hash((name, day)))}",
-        "reader": ReaderRef("person", "Dr A"),
-        "system": "svdh",
-        "study": StudyRef(name, patient=changes.pop("patient", "P 1"), timepoint_days=day),  # type: ignore[arg-type]
-        "findings": findings,
-        "totals": {},
-        "created": "2026-01-01T00:00:00+00:00",
-    }
-    return with_totals(Reading(**(facts | changes)))  # type: ignore[arg-type]
-
-
-BEFORE = {
-    ("MCP 2", JSN): 0.0,
-    ("MCP 3", JSN): 1.0,
-    ("MCP 4", JSN): 3.0,
-    ("MCP 5", JSN): 2.0,
-    ("PIP 2", JSN): 1.0,
-    ("PIP 3", JSN): "a ring lies over it",
-}
-AFTER = {("MCP 2", JSN): 2.0, ("MCP 3", JSN): 3.0, ("MCP 4", JSN): 1.0, ("MCP 5", JSN): 2.0, ("PIP 2", JSN): 2.0, ("PIP 3", JSN): 4.0}
-SITE_ERROR = DetectableChange(f"site.{JSN}", 1.0, "test")
+from tests.visits import AFTER, BEFORE, EROSION, JSN, SITE_ERROR, hand, reading
 
 
 @pytest.fixture(scope="module")
@@ -230,3 +191,15 @@ def test_an_error_that_is_no_number_from_0_is_refused(value: float) -> None:
 def test_one_visit_is_no_change() -> None:
     with pytest.raises(InputError, match="two visits or more, got 1"):
         change([hand({})])
+
+
+def test_what_nobody_assesses_is_not_counted() -> None:
+    visits = [
+        reading(
+            (Finding("MCP 2", "left", JSN, grade=0), Finding("MCP 2", "left", EROSION, unreadable="not assessed: not this model")), day=day
+        )
+        for day in (0, 9)
+    ]
+    found = change(visits)
+    assert len(found.sites) == 2
+    assert sum(found.counts.values()) == 1
