@@ -97,4 +97,5 @@ def _total(total: TotalChange) -> str:
         return f"{values}, cannot be told: {whole.reason}"
     error = f" (smallest detectable change {whole.error.value:g})" if whole.error else ""
     lacking = f", {whole.left_out} site{'s' if whole.left_out > 1 else ''} left out" if whole.left_out else ""
-    return f"{values}, {whole.difference:+g}: {CALLS[whole.call]}{error}{lacking}"
+    difference = f"{whole.difference:+g}" if whole.difference else "0"
+    return f"{values}, {difference}: {CALLS[whole.call]}{error}{lacking}"
