@@ -30,24 +30,35 @@ class Placed:
 def aligned(views: Sequence[Closeup]) -> tuple[Placed | None, ...]:
     """Where each close view of a joint lies so that all of them show it alike; None for one without a picture.
 
-    The frame of the region looked at, whose corners are given in one order, tells centre, size and direction. Where one view lacks it,
-    views are centred and take the size of their crops, unturned.
+    The frame of the region looked at tells centre and size. The ends of both bones tell the direction, a frame that stands straight in
+    every image tells none; a frame that lies turned, whose corners are given in one order, tells it where a view lacks the ends of its
+    bones. Where a view lacks the frame, views are centred and take the size of their crops, unturned.
     """
     pictured = [view for view in views if view.picture is not None]
     framed = bool(pictured) and all(len(view.outline) == 4 for view in pictured)
-    first = _direction(pictured[0].outline) if framed else 0.0
+    directions = iter(_directions(pictured) if framed else ())
+    first: float | None = None
     placed: list[Placed | None] = []
     for view in views:
         if view.picture is None:
             placed.append(None)
         elif framed:
-            turn = (first - _direction(view.outline) + 180.0) % 360.0 - 180.0
+            direction = next(directions)
+            first = direction if first is None else first
+            turn = (first - direction + 180.0) % 360.0 - 180.0
             placed.append(Placed(_middle(view.outline), FILLED / _diagonal(view.outline), turn))
         else:
             box = view.picture
             center = view.center or (box.left + (box.width - 1) / 2, box.top + (box.height - 1) / 2)
             placed.append(Placed(center, 2 * HALF / max(box.width, box.height), 0.0))
     return tuple(placed)
+
+
+def _directions(views: Sequence[Closeup]) -> list[float]:
+    """How each joint lies, in degrees from the image's columns, by the same sign in all of them."""
+    if all(len(view.proximal) > 1 and len(view.distal) > 1 for view in views):
+        return [_angle(_sum(_chord(view.proximal), _chord(view.distal))) for view in views]
+    return [_angle(_chord(view.outline[:2])) for view in views]
 
 
 def _middle(frame: Points) -> tuple[float, float]:
@@ -58,6 +69,13 @@ def _diagonal(frame: Points) -> float:
     return max(math.dist(frame[0], frame[2]), math.dist(frame[1], frame[3]), 1.0)
 
 
-def _direction(frame: Points) -> float:
-    """Degrees from the image's columns to the frame's first edge."""
-    return math.degrees(math.atan2(frame[1][1] - frame[0][1], frame[1][0] - frame[0][0]))
+def _chord(line: Points) -> tuple[float, float]:
+    return line[-1][0] - line[0][0], line[-1][1] - line[0][1]
+
+
+def _sum(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return one[0] + other[0], one[1] + other[1]
+
+
+def _angle(way: tuple[float, float]) -> float:
+    return math.degrees(math.atan2(way[1], way[0]))
