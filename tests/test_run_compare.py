@@ -16,7 +16,7 @@ from coread.formats.table import write_table
 from coread.readers import reader
 from coread.readers.card import card
 from coread.reading import ReaderRef, Reading
-from coread.run_compare import Comparison, compare, exams_of, judged, write_change
+from coread.run_compare import Comparison, compare, exams_of, judged, with_dates, write_change
 from coread.simulate.hand import SimulatedHand, simulate_hand
 from coread.study import Study
 from tests.visits import AFTER, BEFORE, JSN, hand
@@ -175,3 +175,11 @@ def test_exams_are_found_where_they_were_read_or_where_they_are_given(
     assert [study and study.uid for study in exams_of(sheets, exams)] == ["2.25.1", "2.25.2"]
     with pytest.raises(InputError, match="is of patient S 1"):
         exams_of([hand({}, day=0), hand({}, day=1)], exams)
+
+
+def test_dates_that_contradict_the_order_are_told(simulated: tuple[SimulatedHand, SimulatedHand]) -> None:
+    made = judged([hand(BEFORE, exam="a"), hand(AFTER, exam="b")])
+    late, early = (replace(one.study, date=date) for one, date in zip(simulated, ("2026-03-11", "2025-02-11"), strict=True))
+    assert "visit 1 of 2026-03-11, visit 2 of 2025-02-11" in with_dates(made, (late, early)).notes[0]
+    for right in ((early, late), (late, None), ()):
+        assert with_dates(made, right) == made

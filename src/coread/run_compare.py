@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +140,18 @@ def _where_it_was(reading: Reading) -> Study | None:
     return study if _is_of(reading, study) else None
 
 
+def with_dates(made: Change, studies: Sequence[Study | None]) -> Change:
+    """The change with a note where the dates of the exams contradict the order of the visits."""
+    dated = [(number, study.date) for number, study in enumerate(studies, 1) if study and study.date]
+    wrong = [f"visit {a} of {then}, visit {b} of {now}" for (a, then), (b, now) in pairwise(dated) if now < then]
+    if not wrong:
+        return made
+    return replace(made, notes=(f"The dates of the exams contradict the order of the visits: {'; '.join(wrong)}.", *made.notes))
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A change, the exams behind its visits (None where one is not at hand), and the files that it was made from."""
+    """A change, the exams behind its visits (None where one is not at hand, empty for none), and the files that it was made from."""
 
     change: Change
     studies: tuple[Study | None, ...]

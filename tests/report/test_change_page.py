@@ -1,26 +1,32 @@
 """The page of a change says what the change says, and asks nothing of the network; judged from the file alone."""
 
+import json
 import math
 import re
 from dataclasses import replace
 
+import jsonschema
+import numpy as np
 import pytest
 
 from coread.change import Change, change
+from coread.change_json import SCHEMA_FILE, change_object
 from coread.change_sdc import DetectableChange
-from coread.reading import ReaderRef, Reading, StudyRef
+from coread.reading import Finding, ReaderRef, Reading, StudyRef
 from coread.reading_signature import signed
 from coread.report.change_page import change_page
+from coread.scoring import system, systems
 from coread.study import Study
 from tests.report import examples
 from tests.report.markup import Node, outside_references, parse
-from tests.visits import AFTER, BEFORE, JSN, SITE_ERROR, hand
+from tests.visits import AFTER, BEFORE, JSN, SITE_ERROR, hand, reading
 
 ERRORS = [
     DetectableChange(f"site.{JSN}", 1.0, "a trial of 40 patients"),
     DetectableChange("hands_narrowing", 4.0, "a trial of 40 patients"),
 ]
 TURN = 0.4
+VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text()))
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +112,12 @@ def test_a_pair_has_no_course_and_shows_without_pixels(visits: list[tuple[Readin
 
 def test_one_visit_without_pixels_says_so(visits: list[tuple[Reading, Study]], series: Change) -> None:
     tree = parse(change_page(series, [visits[0][1], None, visits[2][1]]))
-    assert len(tree.all(cls="no-picture")) == 30
+    assert len(tree.one(cls="joints").all(cls="no-picture")) == 30
     assert len(tree.all("image")) == 60
+    assert [len(figure.all("img")) for figure in tree.one(cls="exams").all("figure")] == [1, 0, 1]
 
 
-def test_a_persons_sheets_without_places(tmp_path: object) -> None:
+def test_a_persons_sheets_without_places() -> None:
     tree = parse(change_page(change([hand(BEFORE, day=0), hand(AFTER, day=365)], [SITE_ERROR])))
     assert "a ring lies over it" in next(a for a in tree.all("article") if a.attrs["id"] == "site-pip-3-left").text
     assert tree.one(cls="banner").text == "Research use, unverified"
@@ -143,3 +150,18 @@ def test_text_from_a_file_stays_text() -> None:
     assert len(tree.all("script")) == 1
     assert tree.all("img") == []
     assert "<script>alert(1)</script>" in tree.one(cls="facts").text
+
+
+@pytest.mark.parametrize("of", systems())
+def test_every_system_has_a_page_whose_boxes_are_all_told(of: str) -> None:
+    rng = np.random.default_rng(3)
+    visits = [
+        reading(tuple(Finding(*item.key, grade=float(rng.choice(item.grades))) for item in system(of).items), day=day, system=of)
+        for day in (0, 90)
+    ]
+    made = change(visits)
+    tree = parse(change_page(made))
+    assert outside_references(tree) == []
+    assert len(tree.one("table", cls="sheet").all(cls="grades")) == len(system(of).items) == len(made.sites)
+    assert len(tree.one("table", cls="change-totals").one("tbody").all("tr")) == len(system(of).totals)
+    VALIDATOR.validate(change_object(made))

@@ -47,11 +47,13 @@ def compare(
     """Compare readings of one patient: site by site and in total what is new, worse, better, unchanged or within measurement error."""
     from coread.change_sdc import read_sdc
     from coread.formats.any_reading import open_any_readings
-    from coread.run_compare import Comparison, exams_of, judged, write_change
+    from coread.run_compare import Comparison, exams_of, judged, with_dates, write_change
 
     found = _chosen([one for path in readings for one in open_any_readings(path)], patient, reader)
     made = judged(found, [one for text in sdc or () for one in read_sdc(text)], model)
-    files = write_change(Comparison(made, exams_of(made.visits, exam or ()), tuple(readings)), output)
+    studies = exams_of(made.visits, exam or ()) if exam or output.suffix.lower() not in (".json", ".csv") else ()
+    made = with_dates(made, studies)
+    files = write_change(Comparison(made, studies, tuple(readings)), output)
     if as_json:
         from coread.change_json import change_object
 

@@ -13,7 +13,7 @@ from coread.report import palette, words
 from coread.report.aligned import HALF, aligned
 from coread.report.closeup import Closeup, Points, closeup, unit_of
 from coread.report.page import part, policy
-from coread.report.picture import flat
+from coread.report.picture import Bytes, flat, overview
 from coread.report.progression import progression
 from coread.report.view import Joint, shown
 from coread.scoring import ScoringSystem, system
@@ -51,7 +51,8 @@ def change_page(change: Change, studies: Sequence[Study | None] = ()) -> str:
 
     by = system(change.system)
     exams = tuple(studies) or (None,) * len(change.visits)
-    joints = _joints(change, exams, by)
+    pixels = [[flat(image) for image in study.images] if study else [] for study in exams]
+    joints = _joints(change, exams, pixels, by)
     status = "Signed readings" if all(visit.status == "signed" for visit in change.visits) else words.UNVERIFIED
     footer = f'@page{{@bottom-left{{content:"Coread · {status}"}}}}'
     style = "\n".join((part("page.css"), part("change.css"), palette.css(), footer))
@@ -66,6 +67,7 @@ def change_page(change: Change, studies: Sequence[Study | None] = ()) -> str:
         totals=[_total(one, by) for one in change.totals],
         plots=_plots(change, by) if len(change.visits) > 2 else [],
         sheet=_sheet(change, by, {joint["key"] for joint in joints}),
+        films=_films(change, pixels),
         joints=joints,
         pictured=pictured,
         half=HALF,
@@ -209,14 +211,29 @@ def _reading_notes(change: Change, exams: Sequence[Study | None], by: ScoringSys
 # --- joint by joint
 
 
-def _joints(change: Change, exams: Sequence[Study | None], by: ScoringSystem) -> list[Mapping[str, Any]]:
+def _films(change: Change, pixels: Sequence[Sequence[Bytes]]) -> list[Mapping[str, Any]]:
+    """The whole images of each visit, where any is at hand."""
+    if not any(pixels):
+        return []
+    found: list[Mapping[str, Any]] = []
+    for number, (reading, images) in enumerate(zip(change.visits, pixels, strict=True), 1):
+        whole = [overview(shades, (0, 0, shades.shape[1], shades.shape[0])) for shades in images]
+        found.append({"name": _visit_name(number, reading), "pictures": whole})
+    return found
+
+
+def _visit_name(number: int, reading: Reading) -> str:
+    when = day_words(reading)
+    return f"Visit {number}" + (f", {when}" if when else "")
+
+
+def _joints(change: Change, exams: Sequence[Study | None], pixels: Sequence[Sequence[Bytes]], by: ScoringSystem) -> list[Mapping[str, Any]]:
     """Each place that has a grade, a measurement or a picture at any visit, with its close views aligned."""
     views: list[dict[str, tuple[Joint, Closeup]]] = []
-    for reading, study in zip(change.visits, exams, strict=True):
-        pixels = [flat(image) for image in study.images] if study else []
+    for reading, study, shades in zip(change.visits, exams, pixels, strict=True):
         joints = shown(reading, by, study).joints
         unit = next((unit for joint in joints if (unit := unit_of(joint))), "px")
-        views.append({joint.key: (joint, closeup(joint, pixels, unit)) for joint in joints})
+        views.append({joint.key: (joint, closeup(joint, shades, unit)) for joint in joints})
     places: dict[str, list[SiteChange]] = {}
     for one in change.sites:
         if one.assessed:
@@ -234,7 +251,7 @@ def _joint(
     for number, (reading, close) in enumerate(zip(change.visits, closes, strict=True), 1):
         where = next(placed) if close else None
         grades = [f"{words.feature_words(one.feature, by)} {_visit_text(one, number - 1)}" for one in scores]
-        name = f"Visit {number}" + (f", {when}" if (when := day_words(reading)) else "")
+        name = _visit_name(number, reading)
         figures.append(
             {
                 "name": name,
