@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import coread
@@ -13,6 +14,7 @@ from coread.formats.dx import write_dx
 from coread.formats.open import open_study
 from coread.formats.reading_json import write_json
 from coread.formats.table import write_table
+from coread.output import save
 from coread.readers import reader
 from coread.readers.card import card
 from coread.reading import ReaderRef, Reading
@@ -129,8 +131,21 @@ def test_files_of_every_kind_give_the_same_change(tmp_path: Path) -> None:
     ways = [compare(before, after, sdc=sdc), compare(*json_files, sdc=sdc), compare(json_files[0], tables[1], sdc=sdc)]
     assert all([(s.grades, s.whole) for s in way.sites] == [(s.grades, s.whole) for s in ways[0].sites] for way in ways)
     assert ways[0].total("hand_left_narrowing").whole.call == "worse"
+    pd.read_csv(tables[0], dtype=str, keep_default_na=False).to_excel(tmp_path / "0.xlsx", index=False)
+    ways.append(compare(tmp_path / "0.xlsx", tables[1], sdc=sdc))
+    assert [s.whole for s in ways[3].sites] == [s.whole for s in ways[0].sites]
     assert coread.compare is compare
     assert isinstance(ways[0], coread.Change)
+
+
+def test_reports_in_dicom_give_the_same_change(read_twice: tuple[tuple[Reading, Reading], tuple[Study, Study]], tmp_path: Path) -> None:
+    pairs = zip(*read_twice, strict=True)
+    reports = [save(one, tmp_path / f"{number}.dcm", study) for number, (one, study) in enumerate(pairs)]
+    found, expected = compare(*reports), judged(read_twice[0])
+    assert found.patient == "S 1"
+    assert found.totals == expected.totals
+    assert [(s.grades, s.whole) for s in found.sites] == [(s.grades, s.whole) for s in expected.sites]
+    assert exams_of(found.visits, [Path(study.source) for study in read_twice[1]]) != (None, None)
 
 
 def test_a_folder_is_whole_and_replaces_only_a_comparison(tmp_path: Path) -> None:
