@@ -188,6 +188,13 @@ def test_an_error_that_is_no_number_from_0_is_refused(value: float) -> None:
         DetectableChange("hands", value, "--sdc")
 
 
+def test_an_error_of_a_score_that_no_visit_has_and_a_reader_whose_error_is_not_known_are_told() -> None:
+    errors = [DetectableChange("hands", 5.0, "--sdc"), DetectableChange("hand_left", 5.0, "sdc.csv", ("Dr. A", "Dr. A"))]
+    notes = change([hand(BEFORE, day=0), hand(AFTER, day=9)], errors).notes
+    assert "No visit has hands: the smallest detectable change of it judges nothing." in notes
+    assert any("for who read them (Dr A)" in note for note in notes)
+
+
 def test_one_visit_is_no_change() -> None:
     with pytest.raises(InputError, match="two visits or more, got 1"):
         change([hand({})])

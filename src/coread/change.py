@@ -162,7 +162,13 @@ def change(readings: Sequence[Reading], detectable: Iterable[DetectableChange] =
     sites = tuple(series.site(item) for item in by.items if any(item.key in grades for grades in series.grades))
     names = [name for name in by.totals if any(name in scores for scores in series.scores)]
     totals = tuple(series.total(name) for name in names)
-    notes += (*order_notes, *_readers_differ(visits), *_regions_differ(seen, by), *_error_notes(by, (*totals, *sites)))
+    notes += (
+        *order_notes,
+        *_readers_differ(visits),
+        *_regions_differ(seen, by),
+        *_unused(known, (*totals, *sites)),
+        *_error_notes(series, (*totals, *sites)),
+    )
     return Change(by.id, patient, visits, totals, sites, notes)
 
 
@@ -337,8 +343,16 @@ def _regions_differ(seen: Sequence[set[str]], by: ScoringSystem) -> tuple[str, .
     return (f"Not the same was imaged at every visit: {told}. Only what both visits show is compared.",)
 
 
-def _error_notes(by: ScoringSystem, scores: Sequence[TotalChange | SiteChange]) -> tuple[str, ...]:
+def _unused(known: Sequence[DetectableChange], scores: Sequence[TotalChange | SiteChange]) -> tuple[str, ...]:
+    """That an error was given for a score that no visit has, such as ``hands`` where narrowing alone was graded."""
+    there = {one.name if isinstance(one, TotalChange) else SITE + one.feature for one in scores}
+    idle = dict.fromkeys(one.name.replace("_", " ") for one in known if one.name not in there)
+    return (f"No visit has {', '.join(idle)}: the smallest detectable change of it judges nothing.",) if idle else ()
+
+
+def _error_notes(series: _Series, scores: Sequence[TotalChange | SiteChange]) -> tuple[str, ...]:
     """That nothing is called real where no error is known, with what was published of human readers."""
+    by, readers = series.by, " and ".join(dict.fromkeys(series.readers))
     lacking = [one for one in scores if any(step.call == "error_unknown" for step in (*one.steps, one.whole))]
     if not lacking:
         return ()
@@ -347,7 +361,7 @@ def _error_notes(by: ScoringSystem, scores: Sequence[TotalChange | SiteChange]) 
     single = [f"the grade at single sites ({sites} changed)"] if sites else []
     what = " and of ".join([*([", ".join(totals)] if totals else []), *single])
     note = (
-        f"Measurement error not known: there is no smallest detectable change of {what} for who read them. None of these is called a real "
-        "change."
+        f"Measurement error not known: there is no smallest detectable change of {what} for who read them ({readers}). None of these is "
+        "called a real change."
     )
     return (note, PUBLISHED[by.id]) if by.id in PUBLISHED else (note,)
