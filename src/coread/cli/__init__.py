@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from coread.cli import agree, check, correct, demo, listing, read, report, sign
+from coread.cli import agree, check, compare, correct, demo, listing, read, report, sign
 from coread.errors import CoreadError
 
 STOPPED = 130
@@ -29,6 +29,7 @@ app.command("agree")(agree.agree)
 app.command("report")(report.report)
 app.command("correct")(correct.correct)
 app.command("sign")(sign.sign)
+app.command("compare")(compare.compare)
 app.command("demo")(demo.demo)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coread.agreement_comparison import ALL, Agreement, Comparison, SystemAgreement
 from coread.agreement_grades import Driver, GradeAgreement
 from coread.report import palette, words
 from coread.report.chart import HEIGHT, WIDTH, Plot, bland_altman_plot, probability_plot
+from coread.report.page import part
 from coread.report.policy import policy
 from coread.scoring import ScoringSystem, system
 from coread.stats.estimate import Estimate
@@ -18,7 +18,6 @@ from coread.stats.estimate import Estimate
 if TYPE_CHECKING:
     from jinja2 import Template
 
-HERE = Path(__file__).parent
 DRIVERS_SHOWN = 12
 STATUS = {
     "icc_2_1": "ICC(2,1)",
@@ -56,7 +55,7 @@ def agreement_page(found: Agreement) -> str:
     """The page of an agreement as HTML: tables, Bland-Altman and cumulative probability plots, and where readers differ."""
     from markupsafe import Markup
 
-    style = "\n".join((_text("page.css"), palette.css(), _text("agreement.css")))
+    style = "\n".join((part("page.css"), palette.css(), part("agreement.css")))
     many = len(found.systems) > 1
     sections = [
         _section(comparison, under, number)
@@ -77,17 +76,12 @@ def agreement_page(found: Agreement) -> str:
 
 
 @cache
-def _text(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")
-
-
-@cache
 def _template() -> Template:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["sentence"] = words.sentence
-    return environment.from_string(_text("agreement.html"))
+    return environment.from_string(part("agreement.html"))
 
 
 def told(key: str, made: Estimate) -> Mapping[str, str]:

@@ -48,8 +48,8 @@ def page(reading: Reading, study: Study | None = None) -> str:
     drawn = scene(reading, study)
     view, made, boxes = drawn.view, drawn.films, drawn.boxes
     joints = [_joint(joint, shown_boxes, close) for joint, shown_boxes, close in drawn.joints]
-    style = "\n".join((_text("page.css"), palette.css(), *(_film_css(i, film) for i, film in enumerate(made)), _footer_css(reading)))
-    script = _text("page.js") + _text("sheet.js")
+    style = "\n".join((part("page.css"), palette.css(), *(_film_css(i, film) for i, film in enumerate(made)), _footer_css(reading)))
+    script = part("page.js") + part("sheet.js")
     return _template().render(
         view=view,
         status=words.status_words(reading),
@@ -76,7 +76,8 @@ def page(reading: Reading, study: Study | None = None) -> str:
 
 
 @cache
-def _text(name: str) -> str:
+def part(name: str) -> str:
+    """A file of the page, which lies beside this one."""
     return (HERE / name).read_text(encoding="utf-8")
 
 
@@ -97,7 +98,7 @@ def _template() -> Template:
         "span": lambda total: round(_percent_of(total, total.high) - _percent_of(total, total.low), 2),
         "percent": words.percent,
     }
-    return environment.from_string(_text("page.html"))
+    return environment.from_string(part("page.html"))
 
 
 def spoken(box: Graded) -> str:
