@@ -147,7 +147,7 @@ def sheet_rows(path: Path) -> Iterator[tuple[int, Row]]:
     Raises:
         InputError: the file cannot be read, or has not the columns of a score sheet.
     """
-    records = _xlsx_records(path) if path.suffix.lower() == ".xlsx" else _csv_records(path)
+    records = _xlsx_records(path) if path.suffix.lower() == ".xlsx" else csv_records(path)
     header: list[str] | None = None
     for number, record in enumerate(records, start=1):
         cells = [cell.strip() for cell in record]
@@ -180,7 +180,8 @@ def _header(path: Path, cells: Sequence[str], number: int) -> list[str]:
     return names
 
 
-def _csv_records(path: Path) -> list[list[str]]:
+def csv_records(path: Path) -> list[list[str]]:
+    """The cells of a comma, semicolon or tab separated UTF-8 file, row by row; ``InputError`` where it is none."""
     try:
         raw = path.read_bytes()
     except OSError as error:
