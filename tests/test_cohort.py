@@ -77,12 +77,12 @@ def test_a_reading_of_another_patient_is_refused(tmp_path: Path) -> None:
     (folder / "readings.csv").write_text(
         "study,patient,reader,system,site,side,feature,grade\na.png,p9,A,svdh,MCP 2,left,joint_space_narrowing,1\n"
     )
-    with pytest.raises(InputError, match="column patient: a.png is of patient p9 here and of p1 in cohort.csv"):
+    with pytest.raises(InputError, match=r"column patient: a\.png is of patient p9 here and of p1 in cohort.csv"):
         open_cohort(folder)
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cohort.csv: there is no such file; a cohort is a folder"):
+    with pytest.raises(InputError, match=r"cohort\.csv: there is no such file; a cohort is a folder"):
         open_cohort(tmp_path)
     folder = cohort(tmp_path, "study,patient,split\na.png,p1,test\n")
     found = open_cohort(folder)
@@ -93,5 +93,5 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     (folder / "a.png").unlink()
     assert open_cohort(folder, exams=False).members
     (folder / "readings.csv").unlink()
-    with pytest.raises(InputError, match="readings.csv: there is no such file; it holds the reference readings"):
+    with pytest.raises(InputError, match=r"readings\.csv: there is no such file; it holds the reference readings"):
         open_cohort(folder, exams=False)
