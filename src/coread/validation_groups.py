@@ -37,6 +37,7 @@ FEWEST = 5
 """With fewer patients than this on either side a gap is not tested."""
 MOST_GROUPS = 30
 PERMUTATIONS = 4999
+"""Of each test; more where there are so many tests that no adjusted p value could become small."""
 ALWAYS = ("centre", "sex", "scanner")
 """Columns by which a validation is always told, where the cohort has them; ``age band`` and ``internal or external`` are made."""
 AGE_BAND, ORIGIN, EVERYTHING = "age band", "internal or external", "all"
@@ -132,14 +133,13 @@ def values(column: str, groups: Sequence[str]) -> tuple[str, ...]:
 
 def gaps(pairs: Pairs, groups: dict[str, tuple[str, ...]]) -> tuple[Gap, ...]:
     """Every group of every column against the others of its column, with p values of permutations over patients adjusted by Holm."""
-    found = []
     compared = tuple(_compared(pairs))
-    for column, of_study in groups.items():
-        names = values(column, of_study)
-        # Of two groups each is the other's counterpart: one test says it all.
-        for value in names[:1] if len(names) == 2 else names if len(names) > 2 else ():
-            member = np.array([label == value for label in of_study])
-            found += [_gap(pairs, (column, value), member, what) for what in compared]
+    told = [(column, value) for column, of_study in groups.items() for value in _tested(values(column, of_study))]
+    permutations = max(PERMUTATIONS, 60 * len(told) * len(compared))
+    found = []
+    for column, value in told:
+        member = np.array([label == value for label in groups[column]])
+        found += [_gap(pairs, Gap(column, value, c.measure, c.of, None, None, None, (0, 0)), member, (c, permutations)) for c in compared]
     tested = [gap.p for gap in found if gap.p is not None]
     adjusted = iter(holm(tested) if tested else ())
     return tuple(replace(gap, p_adjusted=float(next(adjusted))) if gap.p is not None else gap for gap in found)
@@ -154,12 +154,18 @@ def _band(age: float | None) -> str:
     return UNKNOWN if age is None else [name for low, name in BANDS if age >= low][-1]
 
 
-def _gap(pairs: Pairs, group: tuple[str, str], member: Bools, what: Compared) -> Gap:
+def _tested(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The groups to test: of two each is the other's counterpart, so that one test says it all."""
+    return names[: {1: 0, 2: 1}.get(len(names), len(names))]
+
+
+def _gap(pairs: Pairs, gap: Gap, member: Bools, how: tuple[Compared, int]) -> Gap:
+    what, permutations = how
     inside, outside = np.unique(pairs.patient[member]), np.unique(pairs.patient[~member])
     mixed = np.intersect1d(inside, outside)
     here = np.isin(what.patients, inside)
     count = int(here.sum()), int((~here).sum())
-    gap = Gap(*group, what.measure, what.of, None, None, None, count)
+    gap = replace(gap, patients=count)
     if mixed.size:
         return replace(gap, undefined=f"{mixed.size} patients have studies in this group and outside it")
     if min(count) < FEWEST:
@@ -168,7 +174,7 @@ def _gap(pairs: Pairs, group: tuple[str, str], member: Bools, what: Compared) ->
             return replace(gap, undefined=few)
         total, own = what.parts.sum(axis=0)[None], what.parts[here].sum(axis=0)[None]
         return replace(gap, difference=_number(what.statistic(own)[0] - what.statistic(total - own)[0]), undefined=few)
-    test = permutation_groups(what.parts, here, what.statistic, permutations=PERMUTATIONS)
+    test = permutation_groups(what.parts, here, what.statistic, permutations=permutations)
     return replace(gap, difference=test.difference, p=test.p_value, undefined=test.undefined)
 
 

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from coread.cli import check, correct, demo, listing, read, report, sign
+from coread.cli import check, correct, demo, listing, read, report, sign, validate
 from coread.errors import CoreadError
 
 STOPPED = 130
@@ -28,6 +28,7 @@ app.command("read")(read.read)
 app.command("report")(report.report)
 app.command("correct")(correct.correct)
 app.command("sign")(sign.sign)
+app.command("validate")(validate.validate)
 app.command("demo")(demo.demo)
 
 
