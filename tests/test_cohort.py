@@ -27,12 +27,12 @@ def test_a_cohort_is_read_with_its_facts_and_splits(tmp_path: Path) -> None:
     assert [m.patient for m in found.part("test").members] == ["p1"]
     assert len(found.part("test").references) == 1
     assert not found.part("train").references
-    assert found.shared_centres() == ()
+    assert found.shared_centres == ()
 
 
 def test_a_centre_in_two_splits_is_found(tmp_path: Path) -> None:
     table = "study,patient,centre,split\na.png,p1,north,test\nb.png,p2,north,train\n"
-    assert open_cohort(cohort(tmp_path, table)).shared_centres() == ("north",)
+    assert open_cohort(cohort(tmp_path, table)).shared_centres == ("north",)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coread.errors import InputError, nearest
@@ -48,12 +48,16 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """Studies with their facts, the columns there are, and the reference readings."""
+    """Studies with their facts, the columns there are, and the reference readings.
+
+    ``shared_centres`` have studies in more than one split: such a split tests no new centre.
+    """
 
     folder: Path
     members: tuple[Member, ...]
     columns: tuple[str, ...]
     references: tuple[Reading, ...]
+    shared_centres: tuple[str, ...] = ()
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -75,7 +79,7 @@ class Cohort:
             raise InputError(f"{self.folder / COHORT}: column split: no study is in {split!r}{nearest(split, self.splits)}")
         members = tuple(member for member in self.members if member.split == split)
         kept = {member.study for member in members}
-        return Cohort(self.folder, members, self.columns, tuple(r for r in self.references if r.study.source in kept))
+        return replace(self, members=members, references=tuple(r for r in self.references if r.study.source in kept))
 
     def check_columns(self, names: Sequence[str]) -> None:
         """Pass if the table has these columns.
@@ -86,14 +90,6 @@ class Cohort:
         for name in names:
             if name not in self.columns:
                 raise InputError(f"{self.folder / COHORT}: unknown column {name!r}{nearest(name, self.columns)}")
-
-    def shared_centres(self) -> tuple[str, ...]:
-        """Centres that have studies in more than one split: such a split tests no new centre."""
-        parts: dict[str, set[str]] = {}
-        for member in self.members:
-            if member.facts.get("centre") and member.split:
-                parts.setdefault(member.facts["centre"], set()).add(member.split)
-        return tuple(centre for centre, splits in parts.items() if len(splits) > 1)
 
 
 def open_cohort(folder: str | Path, exams: bool = True) -> Cohort:
@@ -118,7 +114,7 @@ def open_cohort(folder: str | Path, exams: bool = True) -> Cohort:
     reference = root / REFERENCE
     if not reference.is_file():
         raise InputError(f"{reference}: there is no such file; it holds the reference readings, start from `coread list --template SYSTEM`")
-    return Cohort(root, members, columns, _references(reference, members))
+    return Cohort(root, members, columns, _references(reference, members), _shared(members))
 
 
 def _rows(table: Path) -> tuple[tuple[str, ...], list[tuple[int, dict[str, str]]]]:
@@ -203,6 +199,15 @@ def _contradiction(row: Mapping[str, str], first: Member) -> tuple[str, str] | N
     if SEXES[row.get("sex", "").casefold()] != first.sex:
         return "sex", f"patient {first.patient} is {row['sex'] or 'empty'} here and {first.sex or 'empty'} in row {first.row}"
     return None
+
+
+def _shared(members: Sequence[Member]) -> tuple[str, ...]:
+    """Centres with studies in more than one split."""
+    parts: dict[str, set[str]] = {}
+    for member in members:
+        if member.facts.get("centre") and member.split:
+            parts.setdefault(member.facts["centre"], set()).add(member.split)
+    return tuple(centre for centre, splits in parts.items() if len(splits) > 1)
 
 
 def _references(table: Path, members: Sequence[Member]) -> tuple[Reading, ...]:

@@ -154,7 +154,8 @@ def _origins(cohort: Cohort, made: Made, groups: dict[str, tuple[str, ...]]) -> 
         notes.append("the cohort has no column centre: internal and external cannot be told apart")
     elif UNKNOWN in groups[ORIGIN]:
         notes.append(f"{groups[ORIGIN].count(UNKNOWN)} studies have no centre: whether they are internal or external is not known")
-    shared = cohort.shared_centres()
-    if shared:
-        notes.append(f"the centre {shared[0]} has studies in several splits, so its test patients are not those of a new centre")
+    if cohort.shared_centres:
+        notes.append(
+            f"the centre {cohort.shared_centres[0]} has studies in several splits, so its test patients are not those of a new centre"
+        )
     return notes
