@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,9 @@ from coread.output import NAMES
 from coread.readers import reader
 from coread.readers.card import Card, card
 from coread.reading import Reading
+from coread.report.checklists import Facts, checklists_csv, filled
 from coread.report.validation_card import figures_toml
+from coread.report.validation_page import Imprint, validation_page
 from coread.report.validation_tables import document, tables
 from coread.run import read_exams, sha256_of, versions
 from coread.run_folder import RECORD
@@ -181,7 +183,7 @@ def _made(chosen: Card, readings: dict[str, Reading], refusals: dict[str, str]) 
 
 def _write(order: Order, validation: Validation, chosen: Card | None) -> list[Path]:
     plan = order.asked.plan
-    run = {
+    run: dict[str, Any] = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": order.command,
         "card_sha256": chosen.sha256 if chosen else None,
@@ -193,7 +195,14 @@ def _write(order: Order, validation: Validation, chosen: Card | None) -> list[Pa
         "seed": plan.seed,
         "versions": versions(),
     }
-    texts = {**tables(validation), "validation.json": document(validation, run)}
+    rows = filled(validation, _facts(order, chosen, run["versions"]))
+    imprint = Imprint(run["versions"].get("coread", ""), order.command, order.simulated)
+    texts = {
+        **tables(validation),
+        "checklists.csv": checklists_csv(rows),
+        "validation.json": document(validation, run),
+        "page.html": validation_page(validation, rows, imprint),
+    }
     if order.report_card:
         kind = "simulated" if order.simulated else "real"
         texts["figures.toml"] = figures_toml(validation, f"the cohort {order.cohort.resolve().name}", kind, order.command)
@@ -210,3 +219,24 @@ def _write(order: Order, validation: Validation, chosen: Card | None) -> list[Pa
             part.unlink(missing_ok=True)
         written.append(path)
     return written
+
+
+def _facts(order: Order, chosen: Card | None, used: Mapping[str, str]) -> Facts:
+    """What the checklists say that is no figure."""
+    plan = order.asked.plan
+    model = f"{order.model}, of which there is no card here"
+    training: tuple[str, ...] = ()
+    not_tested: tuple[str, ...] = ()
+    if chosen is not None:
+        licences = ", ".join(dict.fromkeys(weights.licence for weights in chosen.weights.values()))
+        model = f"{chosen.name} ({chosen.id} {chosen.version}, card sha256 {chosen.sha256[:12]}), weights under {licences or 'no licence'}"
+        training, not_tested = chosen.training, chosen.not_tested
+    return Facts(
+        model=model,
+        training=training,
+        not_tested=not_tested,
+        partition=f"part of the cohort: {order.split or 'test, where it is split'}; no patient is in two parts",
+        software=", ".join(f"{name} {version}" for name, version in used.items()),
+        uncertainty=f"intervals over patients, {plan.level:.0%}; bootstrap with {plan.resamples} resamples, seed {plan.seed}; gaps by "
+        "permutation of patients, p values adjusted by Holm",
+    )
