@@ -16,7 +16,7 @@ from coread.stats.brier import brier
 from coread.stats.calibration import CalibrationError, calibration_error, observed_to_expected
 from coread.stats.estimate import Estimate, undefined
 from coread.stats.grading import grade_measures
-from coread.stats.icc import icc, icc_of_sums, score_sums
+from coread.stats.icc import icc_of_sums, score_sums
 from coread.stats.kappa import Scheme, agreement_weights, contingency, kappa_of_table
 from coread.stats.logistic_calibration import logistic_calibration
 from coread.stats.resampling import Plan, bootstrap_sums, sums_by_patient
@@ -254,10 +254,10 @@ def _total(pairs: Pairs, total: Totals, plan: Plan) -> Iterator[Measured]:
 
 
 def _icc(total: Totals, codes: Ints, plan: Plan) -> Estimate:
-    scores = np.stack([total.reference, total.value], axis=1)
-    if len(np.unique(codes)) == len(codes):
-        return icc(scores, "A,1", plan.level, interval="generalised")
-    parts = sums_by_patient(score_sums(scores), codes)
+    """Over patients, for this model and this reference: an F-based interval would speak of readers drawn at random."""
+    if len(total.exam) < 2:
+        raise ValueError(f"an ICC needs at least 2 totals, got {len(total.exam)}")
+    parts = sums_by_patient(score_sums(np.stack([total.reference, total.value], axis=1)), codes)
     return bootstrap_sums(parts, lambda sums: icc_of_sums(sums, 2, "A,1"), plan)[0]
 
 
