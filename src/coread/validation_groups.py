@@ -11,7 +11,7 @@ import numpy.typing as npt
 from coread.cohort import COHORT, Cohort, Member
 from coread.errors import InputError
 from coread.stats.multiplicity import holm
-from coread.stats.permutation import permutation_groups
+from coread.stats.permutation import permutation_groups_each
 from coread.validation_measures import (
     BRIER,
     KAPPA,
@@ -85,13 +85,17 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What a gap is measured in: each patient's share in the sums (patients, F), all patients in order, and the figure of the sums."""
+    """What a gap is measured in: each patient's share in the sums (patients, F), all patients in order, and the figure of the sums.
+
+    ``constant`` where every case gives the same number: there can be no gap.
+    """
 
     measure: str
     of: str
     patients: Ints
     parts: Floats
     statistic: Callable[[Floats], Floats]
+    constant: bool = False
 
 
 def labels(cohort: Cohort, by: Sequence[str], training_centres: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
@@ -136,10 +140,9 @@ def gaps(pairs: Pairs, groups: dict[str, tuple[str, ...]]) -> tuple[Gap, ...]:
     compared = tuple(_compared(pairs))
     told = [(column, value) for column, of_study in groups.items() for value in _tested(values(column, of_study))]
     permutations = max(PERMUTATIONS, 60 * len(told) * len(compared))
-    found = []
+    found: list[Gap] = []
     for column, value in told:
-        member = np.array([label == value for label in groups[column]])
-        found += [_gap(pairs, Gap(column, value, c.measure, c.of, None, None, None, (0, 0)), member, (c, permutations)) for c in compared]
+        found += _gaps(pairs, (column, value), np.array([label == value for label in groups[column]]), (compared, permutations))
     tested = [gap.p for gap in found if gap.p is not None]
     adjusted = iter(holm(tested) if tested else ())
     return tuple(replace(gap, p_adjusted=float(next(adjusted))) if gap.p is not None else gap for gap in found)
@@ -159,27 +162,45 @@ def _tested(names: tuple[str, ...]) -> tuple[str, ...]:
     return names[: {1: 0, 2: 1}.get(len(names), len(names))]
 
 
-def _gap(pairs: Pairs, gap: Gap, member: Bools, how: tuple[Compared, int]) -> Gap:
-    what, permutations = how
+def _gaps(pairs: Pairs, group: tuple[str, str], member: Bools, how: tuple[tuple[Compared, ...], int]) -> list[Gap]:
+    """One group against the others of its column in everything compared, with one set of shuffles."""
+    compared, permutations = how
     inside, outside = np.unique(pairs.patient[member]), np.unique(pairs.patient[~member])
+    blank = [Gap(*group, c.measure, c.of, None, None, None, _count(c, inside)) for c in compared]
     mixed = np.intersect1d(inside, outside)
-    here = np.isin(what.patients, inside)
-    count = int(here.sum()), int((~here).sum())
-    gap = replace(gap, patients=count)
     if mixed.size:
-        return replace(gap, undefined=f"{mixed.size} patients have studies in this group and outside it")
-    if min(count) < FEWEST:
-        few = f"{count[0]} patients in the group and {count[1]} outside it have this figure, a test needs {FEWEST} of each"
-        if min(count) == 0:
-            return replace(gap, undefined=few)
-        total, own = what.parts.sum(axis=0)[None], what.parts[here].sum(axis=0)[None]
-        return replace(gap, difference=_number(what.statistic(own)[0] - what.statistic(total - own)[0]), undefined=few)
-    test = permutation_groups(what.parts, here, what.statistic, permutations=permutations)
-    return replace(gap, difference=test.difference, p=test.p_value, undefined=test.undefined)
+        return [replace(gap, undefined=f"{mixed.size} patients have studies in this group and outside it") for gap in blank]
+    everyone = np.unique(pairs.patient)
+    table = np.zeros((len(everyone), sum(c.parts.shape[1] for c in compared)))
+    slices, start = [], 0
+    for what in compared:
+        slices.append(slice(start, start + what.parts.shape[1]))
+        table[np.searchsorted(everyone, what.patients), slices[-1]] = what.parts
+        start = slices[-1].stop
+
+    def statistics(sums: Floats) -> Floats:
+        return np.stack([what.statistic(sums[:, part]) for what, part in zip(compared, slices, strict=True)], axis=1)
+
+    tests = permutation_groups_each(table, np.isin(everyone, inside), statistics, permutations=permutations)
+    found = []
+    for gap, what, test in zip(blank, compared, tests, strict=True):
+        why = _untested(gap, what)
+        found.append(replace(gap, difference=test.difference, p=None if why else test.p_value, undefined=why or test.undefined))
+    return found
 
 
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _count(what: Compared, inside: Ints) -> tuple[int, int]:
+    here = int(np.isin(what.patients, inside).sum())
+    return here, len(what.patients) - here
+
+
+def _untested(gap: Gap, what: Compared) -> str:
+    """Why a gap is not tested; empty where it is."""
+    if what.constant:
+        return "it is the same in every case, so that there is nothing to test"
+    if min(gap.patients) < FEWEST:
+        return f"{gap.patients[0]} patients in the group and {gap.patients[1]} outside it have this figure, a test needs {FEWEST} of each"
+    return ""
 
 
 def _compared(pairs: Pairs) -> Iterator[Compared]:
@@ -223,4 +244,4 @@ def _mean(measure: str, of: str, numbers: Floats, codes: Ints) -> Compared:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(sums[..., 0] / sums[..., 1])
 
-    return Compared(measure, of, patients, parts.astype(np.float64), mean)
+    return Compared(measure, of, patients, parts.astype(np.float64), mean, bool(numbers.size and np.ptp(numbers) == 0))
