@@ -41,6 +41,7 @@ def test_a_centre_in_two_splits_is_found(tmp_path: Path) -> None:
         ("study,patient,split\na.png,p1,test\nb.png,p1,train\n", "row 3, column split: patient p1 is in train here and in test in row 2; "),
         ("study,patient\na.png,p1\nc.png,p2\n", "row 3, column study: .*c.png does not exist"),
         ("study,patient\na.png,p1\na.png,p1\n", "row 3, column study: a.png stands already in row 2"),
+        ("study,patient\na.png,p1\n./a.png,p1\n", r"row 3, column study: \./a\.png stands already in row 2"),
         ("study,patient,sex\na.png,p1,F\nb.png,p1,M\n", "row 3, column sex: patient p1 is M here and F in row 2"),
         ("study,patient,sex\na.png,p1,X\n", "row 2, column sex: expected F, M, O or nothing, got 'X'"),
         ("study,patient,age\na.png,p1,old\n", "row 2, column age: expected years from 0 to 130 or nothing, got 'old'"),

@@ -205,7 +205,18 @@ def test_a_split_cohort_is_validated_on_its_test_part(done: Path, cohort: Path, 
     (split / "cohort.csv").write_text("\n".join(f"{line},{part}" for line, part in zip(lines, parts, strict=True)) + "\n")
     validation, _ = validate_model(order(split, tmp_path / "out"))
     assert validation.studies == 2
+    # Readings of the other part are there too, and left alone.
+    write_table(readings_by_name(done), tmp_path / "all.csv")
+    again, _ = validate_model(order(split, tmp_path / "again", readings=tmp_path / "all.csv"))
+    assert (again.studies, again.everything.measures[0].cases) == (2, 2)
     assert "the centre N has studies in several splits" in validation.notes[-1]
     (split / "cohort.csv").write_text((split / "cohort.csv").read_text().replace(",test", ",held out"))
     with pytest.raises(InputError, match="is split into held out, train; say which part to validate with --split"):
         validate_model(order(split, tmp_path / "out"))
+
+
+def test_a_folder_of_someone_else_is_not_written_into(done: Path, cohort: Path, tmp_path: Path) -> None:
+    (tmp_path / "measures.csv").write_text("years of work")
+    with pytest.raises(InputError, match="holds files that `coread validate` did not write; choose another folder with -o"):
+        validate_model(order(cohort, tmp_path, readings=done / "readings"))
+    assert (tmp_path / "measures.csv").read_text() == "years of work"

@@ -192,3 +192,18 @@ def test_what_cannot_be_asked(cohort: MadeUp, asked: Asked, said: str) -> None:
 def test_a_reader_that_graded_nothing_of_the_reference_is_refused(cohort: MadeUp) -> None:
     with pytest.raises(InputError, match="nothing to compare"):
         validate(cohort.cohort, made(cohort, lambda member, grade: None))
+
+
+def test_groups_without_any_reading_or_with_one_patient_have_reasons_and_no_crash(cohort: MadeUp) -> None:
+    lone = make_up(21, centre=lambda n: "lone" if n == 0 else "NS"[n % 2])
+    readings = {study: r for study, r in read_by(lone, lambda member, grade: grade, 1).items() if int(study[1:].split("v")[0]) % 2 == 0}
+    found = validate(lone.cohort, Made("m", "1", readings, {}))
+    groups = {g.value: g for g in found.groups if g.column == "centre"}
+    assert figure(groups["S"], "studies refused", "all studies").value.estimate == 1
+    assert figure(groups["S"], KAPPA).value.undefined == "no site was graded by both"
+    assert figure(groups["lone"], KAPPA).value.undefined == "no interval from 1 patient: at least 2 are needed"
+    assert figure(groups["lone"], SAME).value.undefined
+    for group in found.groups:
+        for measured in group.measures:
+            assert (measured.value.low is None) == bool(measured.value.undefined), measured
+    assert "a test needs 5 of each" in next(gap.undefined for gap in found.gaps if gap.value == "lone")

@@ -143,13 +143,15 @@ def _rows(table: Path) -> tuple[tuple[str, ...], list[tuple[int, dict[str, str]]
 
 
 def _members(root: Path, rows: Sequence[tuple[int, dict[str, str]]], exams: bool) -> tuple[tuple[Member, ...], list[str]]:
-    members: dict[str, Member] = {}
+    members: list[Member] = []
+    places: dict[Path, int] = {}
     first_of: dict[str, Member] = {}
     faults = []
     for number, row in rows:
         fault = _fault(root, row, exams)
-        if not fault and row["study"] in members:
-            fault = "study", f"{row['study']} stands already in row {members[row['study']].row}"
+        place = Path(row["study"])
+        if not fault and place in places:
+            fault = "study", f"{row['study']} stands already in row {places[place]}"
         if not fault and row["patient"] in first_of:
             fault = _contradiction(row, first_of[row["patient"]])
         if fault:
@@ -165,9 +167,10 @@ def _members(root: Path, rows: Sequence[tuple[int, dict[str, str]]], exams: bool
             facts=row,
             row=number,
         )
-        members[member.study] = member
+        members.append(member)
+        places[place] = number
         first_of.setdefault(member.patient, member)
-    return tuple(members.values()), faults
+    return tuple(members), faults
 
 
 def _fault(root: Path, row: Mapping[str, str], exams: bool) -> tuple[str, str] | None:

@@ -27,6 +27,7 @@ from coread.run_folder import RECORD
 from coread.validation import Asked, Validation, validate
 from coread.validation_pairs import Made, match
 
+DOCUMENT = "validation.json"
 READINGS = "readings"
 TEST = "test"
 Step = Callable[[str, int], None]
@@ -72,15 +73,23 @@ def validate_model(order: Order, jobs: int = 1, step: Step | None = None) -> tup
         InputError: the cohort, the readings or the folder cannot be used; one sentence says what and where.
     """
     chosen = _card(order)
-    cohort = _part(open_cohort(order.cohort, exams=order.readings is None), order.split)
+    whole = open_cohort(order.cohort, exams=order.readings is None)
+    cohort = _part(whole, order.split)
     cohort.check_columns(order.asked.by)
+    _refuse_foreign(order.out)
     try:
         order.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{order.out}: the output folder cannot be made: {error.strerror or error}; choose another with -o") from None
-    made = _given(order, chosen, cohort) if order.readings else _read(order, cohort, jobs, step)
+    made = _given(order, chosen, whole) if order.readings else _read(order, cohort, jobs, step)
     validation = validate(cohort, made, order.asked)
     return validation, _write(order, validation, chosen)
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Pass if nothing in the output folder is lost by writing into it."""
+    if out.is_dir() and any(out.iterdir()) and not (out / DOCUMENT).exists() and not (out / READINGS).is_dir():
+        raise InputError(f"{out}: holds files that `coread validate` did not write; choose another folder with -o")
 
 
 def _card(order: Order) -> Card | None:
@@ -200,7 +209,7 @@ def _write(order: Order, validation: Validation, chosen: Card | None) -> list[Pa
     texts = {
         **tables(validation),
         "checklists.csv": checklists_csv(rows),
-        "validation.json": document(validation, run),
+        DOCUMENT: document(validation, run),
         "page.html": validation_page(validation, rows, imprint),
     }
     if order.report_card:

@@ -30,7 +30,7 @@ class Made:
 
     Attributes:
         id, version: of the model.
-        readings: its readings, each of a study of the cohort.
+        readings: study -> its reading; those of studies that are not compared are left alone.
         refusals: study -> why there is no reading of it.
         assesses: features that it grades; None takes those that it graded anywhere.
         training_centres: centres and data sets that it was trained on; None where its card does not name them.
@@ -222,7 +222,8 @@ def _references(cohort: Cohort, of: ScoringSystem, reader: str | None) -> tuple[
 
 def _boxes(members: Sequence[Member], references: Mapping[str, Reading], made: Made, of: ScoringSystem) -> tuple[Boxes, list[str]]:
     index = {item.key: number for number, item in enumerate(of.items)}
-    graded = {key for reading in made.readings.values() for key, grade in grades_of(reading).items() if grade is not None}
+    read = [made.readings[member.study] for member in members if member.study in made.readings]
+    graded = {key for reading in read for key, grade in grades_of(reading).items() if grade is not None}
     reach = {(of.items[index[key]].region, key[2]) for key in graded}
     if made.assesses is not None:
         reach = {part for part in reach if part[1] in made.assesses}

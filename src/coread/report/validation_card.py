@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from coread.validation import Validation
+from coread.validation_measures import ABSOLUTE_ERROR, MEAN_ERROR, Measured
 
 
 def figures_toml(validation: Validation, of: str, kind: str, command: str) -> str:
@@ -34,7 +35,7 @@ def figures_toml(validation: Validation, of: str, kind: str, command: str) -> st
             lines.append(f"# {value.undefined}")
         # `n` is of patients, since intervals are; the sites or totals stand in words.
         lines += [
-            'unit = "1"',
+            f"unit = {_text(_unit(measured))}",
             f"n = {measured.patients}",
             f"of = {_text(f'patients ({measured.cases} sites, totals or studies) of {of}')}",
             f"kind = {_text(kind)}",
@@ -42,6 +43,12 @@ def figures_toml(validation: Validation, of: str, kind: str, command: str) -> st
         ]
         parts.append("\n".join(lines))
     return "\n\n".join(parts).replace("\n\n#", "\n#") + "\n"
+
+
+def _unit(measured: Measured) -> str:
+    if measured.measure.startswith(("bias", "lower limit", "upper limit")):
+        return "points"
+    return "grades" if measured.measure in (MEAN_ERROR, ABSOLUTE_ERROR) else "1"
 
 
 def _text(words: str) -> str:
