@@ -127,3 +127,20 @@ def test_a_persons_score_sheet_becomes_page_and_sr(tmp_path: Path) -> None:
     refused = coread("report", "scores.csv", "-o", "alone.dcm", cwd=tmp_path)
     assert refused.returncode == 1
     assert "give the study" in refused.stderr
+
+
+def test_validate_says_what_it_measured_and_refuses_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "cohort").mkdir()
+    shutil.copy(EXAM, tmp_path / "cohort" / "hand.dcm")
+    sheet = "study,reader,system,site,side,feature,grade\nhand.dcm,Dr A,svdh,MCP 2,left,joint_space_narrowing,3\n"
+    (tmp_path / "cohort" / "readings.csv").write_text(sheet)
+    (tmp_path / "cohort" / "cohort.csv").write_text("study,patient,centre\nhand.dcm,p1,north\n")
+    done = coread("validate", "hand_svdh", "cohort", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "kappa, quadratic weights" in done.stdout
+    assert "out/page.html" in done.stdout
+    refused = coread("validate", "hand_svdh", "cohort", "-o", "out", "--by", "scaner", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr == "coread: cohort/cohort.csv: unknown column 'scaner'; known: study, patient, centre\n"
+    as_json = coread("validate", "hand_svdh", "cohort", "-o", "out", "--readings", "out/readings", "--json", cwd=tmp_path)
+    assert json.loads(as_json.stdout)["patients"] == 1

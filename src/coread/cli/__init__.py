@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from coread.cli import agree, check, compare, correct, demo, listing, read, report, sign
+from coread.cli import agree, check, compare, correct, demo, listing, read, report, sign, validate
 from coread.errors import CoreadError
 
 STOPPED = 130
@@ -30,6 +30,7 @@ app.command("report")(report.report)
 app.command("correct")(correct.correct)
 app.command("sign")(sign.sign)
 app.command("compare")(compare.compare)
+app.command("validate")(validate.validate)
 app.command("demo")(demo.demo)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from coread.cli.progress import Progress
 from coread.cli.say import say_json
 from coread.reading import Reading, Total
 
@@ -40,7 +41,7 @@ def read(
     jobs = jobs or _jobs(len(exams))
     chosen = reader(model, threads=1 if early or jobs > 1 else None)
     outcomes = []
-    with _progress(len(exams), silent=as_json) as step:
+    with Progress(len(exams), silent=as_json) as step:
         for outcome in read_exams(exams, chosen, output, kinds, again, early or jobs):
             outcomes.append(outcome)
             step(outcome.exam)
@@ -91,32 +92,3 @@ def total_text(total: Total) -> str:
 
 def _without_path(reason: str, exam: str) -> str:
     return reason.removeprefix(f"{exam}: ")
-
-
-class _progress:  # noqa: N801 - used as a word
-    """A progress bar on standard error where that is a terminal and there is more than one exam; else nothing."""
-
-    def __init__(self, count: int, silent: bool) -> None:
-        import sys
-
-        self.bar = None
-        if count > 1 and not silent and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self.bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=True, redirect_stderr=True)
-            self.task = self.bar.add_task("reading", total=count)
-
-    def __enter__(self) -> _progress:
-        if self.bar:
-            self.bar.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self.bar:
-            self.bar.stop()
-
-    def __call__(self, name: str) -> None:
-        if self.bar:
-            self.bar.update(self.task, advance=1, description=Path(name).name)
