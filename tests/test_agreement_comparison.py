@@ -174,7 +174,7 @@ def test_a_missing_visit_is_named_and_left_out() -> None:
     change = total(comparison(found, BETWEEN), "hands", "change")
     assert (len(change.scores), change.left_out) == (7, 1)
     assert "p3" not in change.patients.tolist()
-    assert any("change: left out 1 of 8 patients" in note for note in comparison(found, BETWEEN).notes)
+    assert any(note.startswith("change: patients left out because") and ": 1 of 8 (" in note for note in comparison(found, BETWEEN).notes)
 
 
 @pytest.mark.parametrize(

@@ -151,15 +151,16 @@ def _compare(scores: Scores, kind: str, columns: list[int], plan: Plan) -> Compa
 
 def _without(totals: list[TotalAgreement]) -> tuple[str, ...]:
     """What to say of totals that some readings lack."""
-    alike: dict[tuple[str, int, int], list[str]] = {}
-    for total in totals:
-        if total.left_out:
-            alike.setdefault((total.what, total.left_out, total.left_out + len(total.scores)), []).append(total.total)
-    counted = {"status": "exams", "change": "patients"}
-    return tuple(
-        f"{', '.join(names)}, {what}: left out {lost} of {n} {counted[what]}, which lack it in one of the readings"
-        for (what, lost, n), names in alike.items()
-    )
+    told = []
+    for what, counted in (("status", "exams"), ("change", "patients")):
+        lost: dict[str, list[str]] = {}
+        for total in totals:
+            if total.what == what and total.left_out:
+                lost.setdefault(f"{total.left_out} of {total.left_out + len(total.scores)}", []).append(total.total)
+        if lost:
+            which = "; ".join(f"{count} ({', '.join(names)})" for count, names in lost.items())
+            told.append(f"{what}: {counted} left out because one of their readings lacks the total: {which}")
+    return tuple(told)
 
 
 def _half(shared: Scores, columns: list[int]) -> tuple[str, ...]:
@@ -169,7 +170,8 @@ def _half(shared: Scores, columns: list[int]) -> tuple[str, ...]:
     if not some:
         return ()
     of = int(there.any(axis=1).sum())
-    return (f"{some} of {of} boxes of the score sheet were graded by some of them and not by all; kappa and shares leave them out",)
+    said = "were graded by some of them and not by all: kappa and shares leave them out, to a total they add nothing"
+    return (f"{some} of {of} boxes of the score sheet {said}",)
 
 
 def _nothing(tables: tuple[Scores, ...]) -> str:
