@@ -85,6 +85,8 @@ def test_labels_swapped_at_one_centre_are_found_there(cohort: MadeUp) -> None:
     assert south.p_adjusted < 0.05
     assert south.difference == pytest.approx(kappa["S"] - 1)
     assert south.patients == (20, 40)
+    assert south.p_alike is not None
+    assert south.p_alike < 0.01, "damage is dealt out evenly, so it explains nothing"
     # The centres were dealt out evenly over the sexes, so that no gap between them is there to be found.
     assert gaps["sex", "F"].p_adjusted is not None
     assert gaps["sex", "F"].p_adjusted > 0.05
@@ -207,3 +209,36 @@ def test_groups_without_any_reading_or_with_one_patient_have_reasons_and_no_cras
         for measured in group.measures:
             assert (measured.value.low is None) == bool(measured.value.undefined), measured
     assert "a test needs 5 of each" in next(gap.undefined for gap in found.gaps if gap.value == "lone")
+
+
+def test_a_reader_that_always_says_one_half_is_as_wrong_as_that(cohort: MadeUp) -> None:
+    half = (0.5, 0.5, 0.0, 0.0, 0.0)
+    items = iter(ITEMS * 60)
+
+    def answer(member: Member, grade: float) -> Finding:
+        item = next(items)
+        return Finding(item.site, item.side, item.feature, grade=1.0, probabilities=half)
+
+    whole = validate(cohort.cohort, made(cohort, answer)).everything
+    prevalence = np.mean([g > 0 for grades in cohort.truth.values() for g in grades])
+    assert figure(whole, "Brier score of any damage").value.estimate == 0.25
+    assert figure(whole, "AUC of any damage, by its probability").value.estimate == 0.5
+    assert figure(whole, "observed to expected damage").value.estimate == pytest.approx(2 * prevalence)
+    assert figure(whole, "expected calibration error of any damage").value.estimate == pytest.approx(prevalence - 0.5, abs=0.02)
+    assert "no interval of a grade" in figure(whole, "interval of the grade holds the reference").value.undefined
+    assert figure(whole, KAPPA).value.estimate == pytest.approx(0)
+
+
+def test_a_gap_that_damage_explains_is_told_from_one_that_it_does_not() -> None:
+    # S has the more damaged patients; the reader stops at grade 2 wherever it reads.
+    def severe(number: int) -> float:
+        spread = number * 0.37 % 1
+        return float(2.2 * (spread**0.6 if number % 2 else spread**1.6))
+
+    mixed = make_up(150, severe=severe, centre=lambda n: "NS"[n % 2])
+    found = validate(mixed.cohort, made(mixed, lambda member, grade: min(grade, 2.0)))
+    gap = next(g for g in found.gaps if g.measure.startswith("mean error"))
+    assert gap.p_adjusted is not None
+    assert gap.p_adjusted < 0.05
+    assert gap.p_alike is not None
+    assert gap.p_alike > 0.2
