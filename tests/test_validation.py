@@ -43,7 +43,7 @@ def test_a_perfect_reader_is_perfect(perfect: Validation) -> None:
     assert figure(whole, "AUC of any damage, by its probability").value.estimate == 1
     assert figure(whole, "Brier score of any damage").value.estimate == 0
     assert figure(whole, "expected calibration error of any damage").value.estimate == 0
-    assert figure(whole, "interval of the grade holds the reference").value.estimate == 1
+    assert figure(whole, "90% interval of the grade holds the reference").value.estimate == 1
     assert figure(whole, "90% interval of the total holds the reference", total).value.estimate == 1
     assert figure(whole, "ICC(A,1) of the total", total).value.estimate == 1
     assert figure(whole, "bias of the total (model - reference)", total).value.estimate == 0
@@ -117,7 +117,7 @@ def test_an_interval_that_holds_by_construction_in_three_of_four(cohort: MadeUp)
         return certain(item, (grade + 1) % 5 if wrong else grade)
 
     found = validate(cohort.cohort, made(cohort, answer))
-    assert figure(found.everything, "interval of the grade holds the reference").value.estimate == 0.75
+    assert figure(found.everything, "90% interval of the grade holds the reference").value.estimate == 0.75
 
 
 def test_unreadable_sites_and_refused_studies_are_counted_with_reasons(cohort: MadeUp) -> None:

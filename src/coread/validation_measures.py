@@ -85,7 +85,8 @@ def strata(of: ScoringSystem, present: Ints) -> tuple[Stratum, ...]:
 
 def cut_boxes(boxes: Boxes, keep: Bools) -> Boxes:
     """The rows kept."""
-    return Boxes(*(getattr(boxes, field.name)[keep] for field in fields(Boxes)))
+    columns = {field.name: getattr(boxes, field.name)[keep] for field in fields(Boxes) if field.name != "level"}
+    return Boxes(**columns, level=boxes.level)
 
 
 def cut_totals(total: Totals, keep: Bools) -> Totals:
@@ -196,7 +197,9 @@ def _sites(pairs: Pairs, boxes: Boxes, stratum: Stratum, level: float) -> Iterat
         share = share_of(held > 0, np.ones(held.size, dtype=bool), codes, level, "site")
     else:
         share = undefined("the readings state no interval of a grade", 0, level, "share")
-    yield Measured(COVERAGE, "interval of the grade holds the reference", stratum.name, share, len(np.unique(codes)), held.size)
+    yield Measured(
+        COVERAGE, f"{_nominal(boxes.level)} of the grade holds the reference", stratum.name, share, len(np.unique(codes)), held.size
+    )
 
 
 def _damage(pairs: Pairs, rows: Boxes, name: str, level: float) -> Iterator[Measured]:
@@ -243,8 +246,7 @@ def _total(pairs: Pairs, total: Totals, plan: Plan) -> Iterator[Measured]:
         yield said(AGREEMENT, "lower limit of agreement of the total", limits.lower)
         yield said(AGREEMENT, "upper limit of agreement of the total", limits.upper)
     known = ~np.isnan(total.held)
-    nominal = f"{total.level:.0%} interval" if total.level else "interval"
-    measure = f"{nominal} of the total holds the reference"
+    measure = f"{_nominal(total.level)} of the total holds the reference"
     if known.any():
         share = share_of(total.held > 0, known, codes, plan.level, "total")
     else:
@@ -265,6 +267,10 @@ def _limits(total: Totals, codes: Ints, level: float) -> LimitsOfAgreement:
     if len(np.unique(codes)) == len(codes):
         return bland_altman(total.value, total.reference, level)
     return bland_altman_clustered(total.value, total.reference, codes, level)
+
+
+def _nominal(level: float | None) -> str:
+    return f"{level:.0%} interval" if level else "interval"
 
 
 def _item(pairs: Pairs, number: int) -> Item:
