@@ -191,6 +191,16 @@ def test_what_cannot_be_asked(cohort: MadeUp, asked: Asked, said: str) -> None:
         validate(cohort.cohort, made(cohort, lambda member, grade: grade), asked)
 
 
+def test_a_cohort_without_damage_has_no_kappa_and_no_auc_and_says_why() -> None:
+    healthy = make_up(12, severe=lambda n: 0.0)
+    whole = validate(healthy.cohort, made(healthy, lambda member, grade: grade)).everything
+    assert figure(whole, KAPPA).value.undefined == "no kappa: model and reference gave one and the same grade throughout"
+    auc = figure(whole, "AUC of any damage, by its probability").value
+    assert "0 positives and 180 negatives" in auc.undefined
+    total = figure(whole, "ICC(A,1) of the total", "hand_left_narrowing (as reported)").value
+    assert total.undefined == "no ICC: all totals are the same"
+
+
 def test_a_reader_that_graded_nothing_of_the_reference_is_refused(cohort: MadeUp) -> None:
     with pytest.raises(InputError, match="nothing to compare"):
         validate(cohort.cohort, made(cohort, lambda member, grade: None))

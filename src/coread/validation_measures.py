@@ -179,7 +179,10 @@ def _kappa(boxes: Boxes, stratum: Stratum, scheme: Scheme, patient: Ints, plan: 
     if not len(boxes.exam):
         raise ValueError("no site was graded by both")
     _, parts = kappa_parts(boxes, stratum, patient)
-    return bootstrap_sums(parts, kappa_statistic(stratum, scheme), plan)[0]
+    statistic = kappa_statistic(stratum, scheme)
+    if np.isnan(statistic(parts.sum(axis=0)[None])[0]):
+        raise ValueError("no kappa: model and reference gave one and the same grade throughout")
+    return bootstrap_sums(parts, statistic, plan)[0]
 
 
 def _sites(pairs: Pairs, boxes: Boxes, stratum: Stratum, level: float) -> Iterator[Measured]:
@@ -260,6 +263,8 @@ def _icc(total: Totals, codes: Ints, plan: Plan) -> Estimate:
     if len(total.exam) < 2:
         raise ValueError(f"an ICC needs at least 2 totals, got {len(total.exam)}")
     parts = sums_by_patient(score_sums(np.stack([total.reference, total.value], axis=1)), codes)
+    if np.isnan(icc_of_sums(parts.sum(axis=0)[None], 2, "A,1")[0]):
+        raise ValueError("no ICC: all totals are the same")
     return bootstrap_sums(parts, lambda sums: icc_of_sums(sums, 2, "A,1"), plan)[0]
 
 
