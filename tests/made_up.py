@@ -24,12 +24,17 @@ class MadeUp:
     truth: dict[str, tuple[float, ...]]
 
 
-def make_up(patients: int, visits: int = 1, seed: int = 1, **columns: Callable[[int], str]) -> MadeUp:
-    """Patients with a severity of their own, all joints of the left hand graded; columns give each patient's facts by number."""
+def make_up(
+    patients: int, visits: int = 1, seed: int = 1, severe: Callable[[int], float] | None = None, **columns: Callable[[int], str]
+) -> MadeUp:
+    """Patients with a severity of their own (drawn, or given by number), all joints of the left hand graded.
+
+    Columns give each patient's facts by number.
+    """
     random = np.random.default_rng(seed)
     members, references, truth = [], [], {}
     for number in range(patients):
-        severity = random.uniform(0, 2.5)
+        severity = random.uniform(0, 2.5) if severe is None else severe(number)
         for visit in range(visits):
             name = f"p{number}v{visit}.dcm"
             grades = tuple(float(min(4, g)) for g in random.poisson(severity, len(ITEMS)))

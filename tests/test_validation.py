@@ -43,7 +43,7 @@ def test_a_perfect_reader_is_perfect(perfect: Validation) -> None:
     assert figure(whole, "AUC of any damage, by its probability").value.estimate == 1
     assert figure(whole, "Brier score of any damage").value.estimate == 0
     assert figure(whole, "expected calibration error of any damage").value.estimate == 0
-    assert figure(whole, "interval of the grade holds the reference").value.estimate == 1
+    assert figure(whole, "90% interval of the grade holds the reference").value.estimate == 1
     assert figure(whole, "90% interval of the total holds the reference", total).value.estimate == 1
     assert figure(whole, "ICC(A,1) of the total", total).value.estimate == 1
     assert figure(whole, "bias of the total (model - reference)", total).value.estimate == 0
@@ -85,6 +85,8 @@ def test_labels_swapped_at_one_centre_are_found_there(cohort: MadeUp) -> None:
     assert south.p_adjusted < 0.05
     assert south.difference == pytest.approx(kappa["S"] - 1)
     assert south.patients == (20, 40)
+    assert south.p_alike is not None
+    assert south.p_alike < 0.01, "damage is dealt out evenly, so it explains nothing"
     # The centres were dealt out evenly over the sexes, so that no gap between them is there to be found.
     assert gaps["sex", "F"].p_adjusted is not None
     assert gaps["sex", "F"].p_adjusted > 0.05
@@ -115,7 +117,7 @@ def test_an_interval_that_holds_by_construction_in_three_of_four(cohort: MadeUp)
         return certain(item, (grade + 1) % 5 if wrong else grade)
 
     found = validate(cohort.cohort, made(cohort, answer))
-    assert figure(found.everything, "interval of the grade holds the reference").value.estimate == 0.75
+    assert figure(found.everything, "90% interval of the grade holds the reference").value.estimate == 0.75
 
 
 def test_unreadable_sites_and_refused_studies_are_counted_with_reasons(cohort: MadeUp) -> None:
@@ -189,6 +191,16 @@ def test_what_cannot_be_asked(cohort: MadeUp, asked: Asked, said: str) -> None:
         validate(cohort.cohort, made(cohort, lambda member, grade: grade), asked)
 
 
+def test_a_cohort_without_damage_has_no_kappa_and_no_auc_and_says_why() -> None:
+    healthy = make_up(12, severe=lambda n: 0.0)
+    whole = validate(healthy.cohort, made(healthy, lambda member, grade: grade)).everything
+    assert figure(whole, KAPPA).value.undefined == "no kappa: model and reference gave one and the same grade throughout"
+    auc = figure(whole, "AUC of any damage, by its probability").value
+    assert "0 positives and 180 negatives" in auc.undefined
+    total = figure(whole, "ICC(A,1) of the total", "hand_left_narrowing (as reported)").value
+    assert total.undefined == "no ICC: all totals are the same"
+
+
 def test_a_reader_that_graded_nothing_of_the_reference_is_refused(cohort: MadeUp) -> None:
     with pytest.raises(InputError, match="nothing to compare"):
         validate(cohort.cohort, made(cohort, lambda member, grade: None))
@@ -207,3 +219,36 @@ def test_groups_without_any_reading_or_with_one_patient_have_reasons_and_no_cras
         for measured in group.measures:
             assert (measured.value.low is None) == bool(measured.value.undefined), measured
     assert "a test needs 5 of each" in next(gap.undefined for gap in found.gaps if gap.value == "lone")
+
+
+def test_a_reader_that_always_says_one_half_is_as_wrong_as_that(cohort: MadeUp) -> None:
+    half = (0.5, 0.5, 0.0, 0.0, 0.0)
+    items = iter(ITEMS * 60)
+
+    def answer(member: Member, grade: float) -> Finding:
+        item = next(items)
+        return Finding(item.site, item.side, item.feature, grade=1.0, probabilities=half)
+
+    whole = validate(cohort.cohort, made(cohort, answer)).everything
+    prevalence = np.mean([g > 0 for grades in cohort.truth.values() for g in grades])
+    assert figure(whole, "Brier score of any damage").value.estimate == 0.25
+    assert figure(whole, "AUC of any damage, by its probability").value.estimate == 0.5
+    assert figure(whole, "observed to expected damage").value.estimate == pytest.approx(2 * prevalence)
+    assert figure(whole, "expected calibration error of any damage").value.estimate == pytest.approx(prevalence - 0.5, abs=0.02)
+    assert "no interval of a grade" in figure(whole, "interval of the grade holds the reference").value.undefined
+    assert figure(whole, KAPPA).value.estimate == pytest.approx(0)
+
+
+def test_a_gap_that_damage_explains_is_told_from_one_that_it_does_not() -> None:
+    # S has the more damaged patients; the reader stops at grade 2 wherever it reads.
+    def severe(number: int) -> float:
+        spread = number * 0.37 % 1
+        return float(2.2 * (spread**0.6 if number % 2 else spread**1.6))
+
+    mixed = make_up(150, severe=severe, centre=lambda n: "NS"[n % 2])
+    found = validate(mixed.cohort, made(mixed, lambda member, grade: min(grade, 2.0)))
+    gap = next(g for g in found.gaps if g.measure.startswith("mean error"))
+    assert gap.p_adjusted is not None
+    assert gap.p_adjusted < 0.05
+    assert gap.p_alike is not None
+    assert gap.p_alike > 0.2

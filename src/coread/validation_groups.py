@@ -11,7 +11,7 @@ import numpy.typing as npt
 from coread.cohort import COHORT, Cohort, Member
 from coread.errors import InputError
 from coread.stats.multiplicity import holm
-from coread.stats.permutation import permutation_groups_each
+from coread.stats.permutation import permutation_groups, permutation_groups_each
 from coread.validation_measures import (
     BRIER,
     KAPPA,
@@ -35,6 +35,8 @@ SMALL = 20
 """A group with fewer patients than this is marked as small: its intervals are wide, and finding no gap there says little."""
 FEWEST = 5
 """With fewer patients than this on either side a gap is not tested."""
+FOUND = 0.05
+"""A gap whose adjusted p value is below this is called found."""
 MOST_GROUPS = 30
 PERMUTATIONS = 4999
 """Of each test; more where there are so many tests that no adjusted p value could become small."""
@@ -70,6 +72,9 @@ class Gap:
         p_adjusted: by Holm, over all gaps tested in the validation.
         patients: in the group, and in the others.
         undefined: why it was not tested.
+        p_alike: of a gap that was found (adjusted p below `FOUND`): p with patients shuffled only among those of like damage, in fifths
+            of their mean reference grade (Cochran, Biometrics 1968;24:295). A large one says that the gap may come from the groups'
+            difference in damage. None for refusals, where the damage may not be known.
     """
 
     column: str
@@ -81,6 +86,7 @@ class Gap:
     p_adjusted: float | None
     patients: tuple[int, int]
     undefined: str = ""
+    p_alike: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +151,23 @@ def gaps(pairs: Pairs, groups: dict[str, tuple[str, ...]]) -> tuple[Gap, ...]:
         found += _gaps(pairs, (column, value), np.array([label == value for label in groups[column]]), (compared, permutations))
     tested = [gap.p for gap in found if gap.p is not None]
     adjusted = iter(holm(tested) if tested else ())
-    return tuple(replace(gap, p_adjusted=float(next(adjusted))) if gap.p is not None else gap for gap in found)
+    found = [replace(gap, p_adjusted=float(next(adjusted))) if gap.p is not None else gap for gap in found]
+    by_name = {(c.measure, c.of): c for c in compared}
+    return tuple(_followed_up(pairs, gap, groups[gap.column], by_name[gap.measure, gap.of]) for gap in found)
+
+
+def _followed_up(pairs: Pairs, gap: Gap, of_study: Sequence[str], what: Compared) -> Gap:
+    """A gap that was found, tested again among patients of like damage; any other as it is."""
+    if gap.p_adjusted is None or gap.p_adjusted >= FOUND or what.measure == REFUSED:
+        return gap
+    patients, rows = np.unique(pairs.patient[pairs.boxes.exam], return_inverse=True)
+    damage = np.bincount(rows, pairs.boxes.reference) / np.bincount(rows)
+    fifths = np.searchsorted(np.quantile(damage, (0.2, 0.4, 0.6, 0.8)), damage)
+    inside = pairs.patient[np.array([label == gap.value for label in of_study])]
+    known = np.isin(what.patients, patients)
+    here, strata_of = np.isin(what.patients[known], inside), fifths[np.searchsorted(patients, what.patients[known])]
+    test = permutation_groups(what.parts[known], here, what.statistic, strata_of, PERMUTATIONS)
+    return replace(gap, p_alike=test.p_value)
 
 
 def _origin(member: Member, training_centres: Sequence[str]) -> str:

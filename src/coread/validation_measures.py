@@ -85,7 +85,8 @@ def strata(of: ScoringSystem, present: Ints) -> tuple[Stratum, ...]:
 
 def cut_boxes(boxes: Boxes, keep: Bools) -> Boxes:
     """The rows kept."""
-    return Boxes(*(getattr(boxes, field.name)[keep] for field in fields(Boxes)))
+    columns = {field.name: getattr(boxes, field.name)[keep] for field in fields(Boxes) if field.name != "level"}
+    return Boxes(**columns, level=boxes.level)
 
 
 def cut_totals(total: Totals, keep: Bools) -> Totals:
@@ -178,7 +179,10 @@ def _kappa(boxes: Boxes, stratum: Stratum, scheme: Scheme, patient: Ints, plan: 
     if not len(boxes.exam):
         raise ValueError("no site was graded by both")
     _, parts = kappa_parts(boxes, stratum, patient)
-    return bootstrap_sums(parts, kappa_statistic(stratum, scheme), plan)[0]
+    statistic = kappa_statistic(stratum, scheme)
+    if np.isnan(statistic(parts.sum(axis=0)[None])[0]):
+        raise ValueError("no kappa: model and reference gave one and the same grade throughout")
+    return bootstrap_sums(parts, statistic, plan)[0]
 
 
 def _sites(pairs: Pairs, boxes: Boxes, stratum: Stratum, level: float) -> Iterator[Measured]:
@@ -196,7 +200,9 @@ def _sites(pairs: Pairs, boxes: Boxes, stratum: Stratum, level: float) -> Iterat
         share = share_of(held > 0, np.ones(held.size, dtype=bool), codes, level, "site")
     else:
         share = undefined("the readings state no interval of a grade", 0, level, "share")
-    yield Measured(COVERAGE, "interval of the grade holds the reference", stratum.name, share, len(np.unique(codes)), held.size)
+    yield Measured(
+        COVERAGE, f"{_nominal(boxes.level)} of the grade holds the reference", stratum.name, share, len(np.unique(codes)), held.size
+    )
 
 
 def _damage(pairs: Pairs, rows: Boxes, name: str, level: float) -> Iterator[Measured]:
@@ -243,8 +249,7 @@ def _total(pairs: Pairs, total: Totals, plan: Plan) -> Iterator[Measured]:
         yield said(AGREEMENT, "lower limit of agreement of the total", limits.lower)
         yield said(AGREEMENT, "upper limit of agreement of the total", limits.upper)
     known = ~np.isnan(total.held)
-    nominal = f"{total.level:.0%} interval" if total.level else "interval"
-    measure = f"{nominal} of the total holds the reference"
+    measure = f"{_nominal(total.level)} of the total holds the reference"
     if known.any():
         share = share_of(total.held > 0, known, codes, plan.level, "total")
     else:
@@ -258,6 +263,8 @@ def _icc(total: Totals, codes: Ints, plan: Plan) -> Estimate:
     if len(total.exam) < 2:
         raise ValueError(f"an ICC needs at least 2 totals, got {len(total.exam)}")
     parts = sums_by_patient(score_sums(np.stack([total.reference, total.value], axis=1)), codes)
+    if np.isnan(icc_of_sums(parts.sum(axis=0)[None], 2, "A,1")[0]):
+        raise ValueError("no ICC: all totals are the same")
     return bootstrap_sums(parts, lambda sums: icc_of_sums(sums, 2, "A,1"), plan)[0]
 
 
@@ -265,6 +272,10 @@ def _limits(total: Totals, codes: Ints, level: float) -> LimitsOfAgreement:
     if len(np.unique(codes)) == len(codes):
         return bland_altman(total.value, total.reference, level)
     return bland_altman_clustered(total.value, total.reference, codes, level)
+
+
+def _nominal(level: float | None) -> str:
+    return f"{level:.0%} interval" if level else "interval"
 
 
 def _item(pairs: Pairs, number: int) -> Item:

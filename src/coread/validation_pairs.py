@@ -56,6 +56,7 @@ class Boxes:
         damage: (n,) the model's probability of any damage, NaN where it gave none.
         held: (n,) 1 where the model's interval of the grade holds the reference, 0 where not, NaN where it gave no interval.
         reasons: (n,) why there is no grade, empty where there is one.
+        level: of the intervals of grades, where all have the same.
     """
 
     exam: Ints
@@ -65,6 +66,7 @@ class Boxes:
     damage: Floats
     held: Floats
     reasons: npt.NDArray[np.str_]
+    level: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,6 +231,7 @@ def _boxes(members: Sequence[Member], references: Mapping[str, Reading], made: M
         reach = {part for part in reach if part[1] in made.assesses}
     rows: list[tuple[int, int, float, float, float, float]] = []
     reasons: list[str] = []
+    levels: set[float | None] = set()
     outside: dict[str, int] = {}
     for exam, member in enumerate(members):
         reference = references.get(member.study)
@@ -245,11 +248,15 @@ def _boxes(members: Sequence[Member], references: Mapping[str, Reading], made: M
                 continue
             finding = findings.get(key)
             rows.append((exam, index[key], grade, *_said(finding, item, grade)))
+            if finding is not None and finding.grade is not None and finding.interval is not None:
+                levels.add(finding.interval.level)
             reasons.append(ABSENT if finding is None else finding.unreadable or "")
     notes = [f"{name}: {count} grades of the reference left out, {made.id} grades none there" for name, count in outside.items()]
     table = np.array(rows, dtype=np.float64).reshape(-1, 6)
     whole = table[:, :2].astype(np.int64)
-    boxes = Boxes(whole[:, 0], whole[:, 1], table[:, 2], table[:, 3], table[:, 4], table[:, 5], np.array(reasons, dtype=np.str_))
+    level = levels.pop() if len(levels) == 1 else None
+    said = np.array(reasons, dtype=np.str_)
+    boxes = Boxes(whole[:, 0], whole[:, 1], table[:, 2], table[:, 3], table[:, 4], table[:, 5], said, level)
     return boxes, notes
 
 

@@ -34,6 +34,7 @@ def validate(
     """Compare a model with the reference: agreement, discrimination, calibration, coverage and refusals, by group."""
     from coread.run_validation import Order, validate_model
     from coread.validation import Asked
+    from coread.validation_groups import FOUND
 
     words = ["coread", "validate", model, str(cohort), "-o", str(output)]
     words += ["--readings", str(readings)] if readings else []
@@ -67,11 +68,11 @@ def validate(
     level = validation.everything.measures[0].value.level
     rows = [(m.measure, m.of, str(m.patients), _said(m.value)) for m in validation.everything.measures]
     say_table([("MEASURE", "OF", "PATIENTS", f"VALUE ({level:.0%} INTERVAL)"), *rows])
-    found = [gap for gap in validation.gaps if gap.p_adjusted is not None and gap.p_adjusted < 0.05]
+    found = [gap for gap in validation.gaps if gap.p_adjusted is not None and gap.p_adjusted < FOUND]
     for gap in found:
-        typer.echo(
-            f"gap: {gap.column} {gap.value}: {gap.measure} differs by {gap.difference:.3g} from the others (p {gap.p_adjusted:.2g}, Holm)"
-        )
+        alike = "" if gap.p_alike is None else f"; {gap.p_alike:.2g} among patients of like damage"
+        said = f"{gap.measure} differs by {gap.difference:.3g} from the others (p {gap.p_adjusted:.2g}, Holm{alike})"
+        typer.echo(f"gap: {gap.column} {gap.value}: {said}")
     tested = sum(gap.p is not None for gap in validation.gaps)
     typer.echo(f"{tested} gaps between groups tested, {len(found)} found")
     for note in validation.notes:

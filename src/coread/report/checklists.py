@@ -13,7 +13,7 @@ from importlib.resources import as_file, files
 from coread.report.validation_tables import table_text
 from coread.toml_table import TomlTable
 from coread.validation import Validation
-from coread.validation_groups import AGE_BAND, ORIGIN, Group
+from coread.validation_groups import AGE_BAND, FOUND, ORIGIN, Group
 from coread.validation_measures import ABSOLUTE_ERROR, KAPPA, REFUSED, UNREAD, Measured
 
 CHECKLISTS = ("tripod_ai", "claim_2024")
@@ -97,7 +97,7 @@ def answers(validation: Validation, facts: Facts) -> Mapping[str, str]:
     v, whole = validation, validation.everything
     size = f"{v.patients} patients with {v.studies} studies"
     tested = [gap for gap in v.gaps if gap.p is not None]
-    found = [gap for gap in tested if gap.p_adjusted is not None and gap.p_adjusted < 0.05]
+    found = [gap for gap in tested if gap.p_adjusted is not None and gap.p_adjusted < FOUND]
     small = [f"{g.column} {g.value} ({g.patients})" for g in v.groups[1:] if g.small]
     columns = list(dict.fromkeys(g.column for g in v.groups[1:]))
     refused = "; ".join(f"{m.measure}, {m.of}: {figure_text(m)}" for m in whole.measures if m.measure in (REFUSED, UNREAD))

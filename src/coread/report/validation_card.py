@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from coread.validation import Validation
-from coread.validation_measures import ABSOLUTE_ERROR, MEAN_ERROR, Measured
+from coread.validation_measures import ABSOLUTE_ERROR, MEAN_ERROR, REFUSED, Measured
 
 
 def figures_toml(validation: Validation, of: str, kind: str, command: str) -> str:
@@ -37,12 +37,19 @@ def figures_toml(validation: Validation, of: str, kind: str, command: str) -> st
         lines += [
             f"unit = {_text(_unit(measured))}",
             f"n = {measured.patients}",
-            f"of = {_text(f'patients ({measured.cases} sites, totals or studies) of {of}')}",
+            f"of = {_text(f'patients ({measured.cases} {_cases(measured)}) of {of}')}",
             f"kind = {_text(kind)}",
             f"command = {_text(command)}",
         ]
         parts.append("\n".join(lines))
     return "\n\n".join(parts).replace("\n\n#", "\n#") + "\n"
+
+
+def _cases(measured: Measured) -> str:
+    """What the cases of a figure are."""
+    if measured.measure == REFUSED:
+        return "studies"
+    return "totals" if "total" in measured.measure else "sites"
 
 
 def _unit(measured: Measured) -> str:

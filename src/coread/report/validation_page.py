@@ -12,7 +12,7 @@ from coread.report import words
 from coread.report.checklists import CHECKLISTS, Row, checklist
 from coread.report.policy import policy
 from coread.validation import Validation
-from coread.validation_groups import SMALL
+from coread.validation_groups import FOUND, SMALL
 from coread.validation_measures import KAPPA, REFUSED, UNREAD
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def validation_page(validation: Validation, checklists: tuple[Row, ...], imprint
         version=imprint.version,
         command=imprint.command,
         small=SMALL,
+        found=FOUND,
         parts=list(parts.items()),
         forests=[f for measure, of in shown if (f := figures.forest(validation, measure, of))] if grouped else [],
         gaps=validation.gaps,

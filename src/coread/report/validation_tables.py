@@ -70,7 +70,8 @@ def table_text(rows: Sequence[Record], columns: Sequence[str] = ()) -> str:
 
 ESTIMATE = ("low", "high", "level", "n", "method", "missing_because")
 GAP_COLUMNS = (
-    "column", "group", "measure", "of", "difference", "p", "p_adjusted_holm", "patients_in_group", "patients_outside", "not_tested_because",
+    "column", "group", "measure", "of", "difference", "p", "p_adjusted_holm", "p_among_patients_of_like_damage",
+    "patients_in_group", "patients_outside", "not_tested_because",
 )  # fmt: skip
 
 
@@ -101,7 +102,7 @@ def _plain(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _gap(gap: Gap) -> Record:
-    cells = (gap.column, gap.value, gap.measure, gap.of, gap.difference, gap.p, gap.p_adjusted, *gap.patients, gap.undefined)
+    cells = (gap.column, gap.value, gap.measure, gap.of, gap.difference, gap.p, gap.p_adjusted, gap.p_alike, *gap.patients, gap.undefined)
     return dict(zip(GAP_COLUMNS, cells, strict=True))
 
 
