@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
 import time
@@ -169,7 +170,7 @@ def exam_names(exams: Iterable[Exam]) -> list[str]:
         if counts[stem.casefold()] > 1 or len(stem.encode()) > MAX_NAME:
             key = f"{Path(exam.path).resolve()}|{exam.study.uid if exam.study else ''}"
             stem = stem.encode()[:MAX_NAME].decode(errors="ignore")
-            stem = f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+            stem = f"{stem}-{hashlib.sha256(os.fsencode(key)).hexdigest()[:8]}"
         names.append(stem)
     return names
 

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -127,3 +128,43 @@ def test_a_persons_score_sheet_becomes_page_and_sr(tmp_path: Path) -> None:
     refused = coread("report", "scores.csv", "-o", "alone.dcm", cwd=tmp_path)
     assert refused.returncode == 1
     assert "give the study" in refused.stderr
+
+
+def hand_png(path: str | Path, longest: int | None = None) -> None:
+    """The bundled exam as a plain image, at most so many pixels long."""
+    import numpy as np
+    from PIL import Image
+
+    from coread.formats.open import open_study
+
+    image = Image.fromarray(np.rint(255 * open_study(EXAM).images[0].pixels).astype(np.uint8))
+    if longest:
+        image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    image.save(path, "PNG")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only here is a file name any bytes")
+def test_a_name_that_is_no_utf8_or_steers_the_terminal_is_an_exam_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in (b"\xff\xfe.png", b"a\nb\x1b[31m.png"):
+        hand_png(os.fsdecode(os.path.join(os.fsencode(tmp_path / "in"), name)))
+    done = coread("read", "in", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "in/\\xff\\xfe.png: " in done.stdout
+    assert "in/a\\x0ab\\x1b[31m.png: " in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "2 read" in done.stdout
+    kept = json.loads(coread("read", "in", "-o", "out", "--json", cwd=tmp_path).stdout)
+    assert [one["status"] for one in kept] == ["kept", "kept"]
+    assert os.fsencode(kept[1]["exam"]) == b"in/\xff\xfe.png"
+    assert len(json.loads(coread("check", "in", "--json", cwd=tmp_path).stdout)) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["list", "systems"], ["check", "absent.png"], ["--version"], ["--help"]])
+def test_a_full_standard_output_is_one_sentence(words: list[str], tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "coread", *words]
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "coread: standard output cannot be written: No space left on device; free space or send it elsewhere\n"

@@ -297,3 +297,11 @@ def test_many_files_are_scanned_without_their_pixels(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2 * size * size * count / 4
+
+
+def test_an_image_that_contradicts_the_study_sidecar_is_one_error(tmp_path: Path) -> None:
+    png(tmp_path / "x.png")
+    (tmp_path / "study.toml").write_text('patient = "P1"')
+    (tmp_path / "x.toml").write_text('patient = "P2"')
+    assert list(errors(tmp_path)) == ["x.png"]
+    assert "x.toml" in errors(tmp_path)["x.png"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 import typer
 
 from coread.cli import check, correct, demo, listing, read, report, sign
 from coread.errors import CoreadError
+from coread.printable import printable
 
 STOPPED = 130
 """Exit code after Ctrl-C."""
@@ -49,7 +51,7 @@ def main() -> None:
     try:
         app()
     except CoreadError as error:
-        sys.stderr.write(f"coread: {error}\n")
+        sys.stderr.write(f"coread: {printable(str(error))}\n")
         sys.exit(1)
     except (KeyboardInterrupt, SystemExit) as end:
         # Typer turns Ctrl-C into an exit with 130, the code that shells know it by, and says nothing.
@@ -57,6 +59,16 @@ def main() -> None:
             raise
         sys.stderr.write("coread: stopped; what was finished is kept, the same command goes on from there\n")
         sys.exit(STOPPED)
-    except BrokenPipeError:
+    except OSError as error:
+        if not _from_echo(error):
+            raise
+        # What is still to be written goes nowhere, else Python complains of it at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"coread: standard output cannot be written: {error.strerror}; free space or send it elsewhere\n")
         sys.exit(1)
+
+
+def _from_echo(error: OSError) -> bool:
+    """Whether printing failed rather than work on a file, which has errors of its own."""
+    return isinstance(error, BrokenPipeError) or traceback.extract_tb(error.__traceback__)[-1].name == typer.echo.__name__

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coread.cli.say import say_json
+from coread.cli.say import say, say_json
 from coread.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ def _found(path: Path) -> list[Exam]:
 
 def _print(answer: dict[str, Any]) -> None:
     verdict = "can be read" if answer["readable"] else f"cannot be read: {answer['reason'].removeprefix(answer['exam'] + ': ')}"
-    typer.echo(f"{answer['exam']}: {verdict}")
+    say(f"{answer['exam']}: {verdict}")
     for key, value in answer.items():
         if key in ("exam", "readable", "reason") or value in (None, [], ()):
             continue
         if isinstance(value, list):
             for line in value:
-                typer.echo(f"  {key.rstrip('s')}: {line}")
+                say(f"  {key.rstrip('s')}: {line}")
         else:
-            typer.echo(f"  {key}: {value}")
+            say(f"  {key}: {value}")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from coread.cli.say import say_json
+from coread.cli.say import say, say_json
 from coread.reading import Reading, Total
 
 ALL_KINDS = "json,csv,sr,seg,page,pdf"
@@ -47,11 +47,11 @@ def read(
             if as_json:
                 continue
             if outcome.status == "read" and outcome.reading is not None:
-                typer.echo(f"{outcome.exam}: {summary(outcome.reading)} -> {outcome.folder}")
+                say(f"{outcome.exam}: {summary(outcome.reading)} -> {outcome.folder}")
             elif outcome.status == "kept":
-                typer.echo(f"{outcome.exam}: already read -> {outcome.folder}")
+                say(f"{outcome.exam}: already read -> {outcome.folder}")
             else:
-                typer.echo(f"{outcome.exam}: refused: {_without_path(outcome.reason or '', outcome.exam)}", err=True)
+                say(f"{outcome.exam}: refused: {_without_path(outcome.reason or '', outcome.exam)}", err=True)
     refused = sum(o.status == "refused" for o in outcomes)
     if as_json:
         say_json(
@@ -62,7 +62,7 @@ def read(
         )
     elif len(outcomes) > 1:
         done = sum(o.status == "read" for o in outcomes)
-        typer.echo(f"{done} read, {len(outcomes) - done - refused} already there, {refused} refused -> {output}")
+        say(f"{done} read, {len(outcomes) - done - refused} already there, {refused} refused -> {output}")
     if refused:
         raise typer.Exit(1)
 

@@ -7,10 +7,18 @@ from typing import Any
 
 import typer
 
+from coread.printable import printable
+
+
+def say(line: str, err: bool = False) -> None:
+    """One line on standard output or error; nothing in it steers the terminal."""
+    typer.echo(printable(line), err=err)
+
 
 def say_json(value: Any) -> None:
     """One JSON document on standard output."""
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
+    # A byte of a file name that is no UTF-8 becomes an escape of JSON.
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace").decode())
 
 
 def say_table(rows: list[tuple[str, ...]]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coread.errors import OutOfScopeError
+from coread.printable import printable
 from coread.readers import study_ref
 from coread.readers.card import Card
 from coread.readers.sides import decide_sides
@@ -84,7 +85,7 @@ class JointsReader:
             findings=findings,
             totals=self._totals(findings),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            warnings=(*seen.warnings, *self.card.cautions),
+            warnings=(*map(printable, seen.warnings), *self.card.cautions),
         )
 
     def check(self, study: Study) -> dict[str, Any]:
