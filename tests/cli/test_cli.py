@@ -130,7 +130,7 @@ def test_a_persons_score_sheet_becomes_page_and_sr(tmp_path: Path) -> None:
     assert "give the study" in refused.stderr
 
 
-def hand_png(path: str | Path, longest: int | None = None) -> None:
+def hand_png(path: Path, longest: int | None = None) -> None:
     """The bundled exam as a plain image, at most so many pixels long."""
     import numpy as np
     from PIL import Image
@@ -147,7 +147,7 @@ def hand_png(path: str | Path, longest: int | None = None) -> None:
 def test_a_name_that_is_no_utf8_or_steers_the_terminal_is_an_exam_like_any_other(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for name in (b"\xff\xfe.png", b"a\nb\x1b[31m.png"):
-        hand_png(os.fsdecode(os.path.join(os.fsencode(tmp_path / "in"), name)))
+        hand_png(tmp_path / "in" / os.fsdecode(name))
     done = coread("read", "in", "-o", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "in/\\xff\\xfe.png: " in done.stdout
@@ -163,8 +163,17 @@ def test_a_name_that_is_no_utf8_or_steers_the_terminal_is_an_exam_like_any_other
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("words", [["list", "systems"], ["check", "absent.png"], ["--version"], ["--help"]])
 def test_a_full_standard_output_is_one_sentence(words: list[str], tmp_path: Path) -> None:
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "coread", *words]
         done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr == "coread: standard output cannot be written: No space left on device; free space or send it elsewhere\n"
+
+
+def test_read_says_how_an_exam_was_opened(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.dcm", "b.dcm"):
+        shutil.copy(EXAM, tmp_path / "in" / name)
+    done = coread("read", "in", "-o", "out", "--write", "json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == "in: warning: b.dcm repeats an object of this exam (a.dcm) and was passed over.\n"

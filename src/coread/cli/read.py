@@ -41,11 +41,13 @@ def read(
     chosen = reader(model, threads=1 if early or jobs > 1 else None)
     outcomes = []
     with _progress(len(exams), silent=as_json) as step:
-        for outcome in read_exams(exams, chosen, output, kinds, again, early or jobs):
+        for found, outcome in zip(exams, read_exams(exams, chosen, output, kinds, again, early or jobs), strict=True):
             outcomes.append(outcome)
             step(outcome.exam)
             if as_json:
                 continue
+            for warning in found.study.warnings if found.study else ():
+                say(f"{outcome.exam}: warning: {warning}", err=True)
             if outcome.status == "read" and outcome.reading is not None:
                 say(f"{outcome.exam}: {summary(outcome.reading)} -> {outcome.folder}")
             elif outcome.status == "kept":
