@@ -39,7 +39,7 @@ def test_demo_replaces_its_own_reading_and_no_other(tmp_path: Path) -> None:
 def test_check_says_what_it_found_and_why_not(tmp_path: Path) -> None:
     good = coread("check", EXAM, cwd=tmp_path)
     assert good.returncode == 0, good.stderr
-    assert "can be read" in good.stdout
+    assert good.stdout.startswith(f"{EXAM}: can be read")
     assert "left hand" in good.stdout
     assert "right hand" in good.stdout
     from PIL import Image
@@ -177,3 +177,13 @@ def test_read_says_how_an_exam_was_opened(tmp_path: Path) -> None:
     done = coread("read", "in", "-o", "out", "--write", "json", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr == "in: warning: b.dcm repeats an object of this exam (a.dcm) and was passed over.\n"
+
+
+def test_check_foretells_that_nothing_would_be_graded(tmp_path: Path) -> None:
+    """An image too coarse to measure is located and read, without a grade; both commands say why, and the limit."""
+    hand_png(tmp_path / "small.png", 518)
+    told = coread("check", "small.png", cwd=tmp_path)
+    assert told.returncode == 0
+    assert told.stdout.startswith("small.png: the hand is located, but no joint would be graded: ")
+    done = coread("read", "small.png", "-o", "out", "--write", "json", cwd=tmp_path)
+    assert "no total, hand left narrowing: 15 of 15 sites lack a grade, at most " in done.stdout

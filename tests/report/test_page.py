@@ -386,7 +386,7 @@ def test_a_persons_sheet_on_its_exam_promises_no_marks_and_speaks_no_jargon(one_
 
 def test_the_side_says_what_it_rests_on(one_hand: tuple[Reading, Study]) -> None:
     reading, study = one_hand
-    for source, words in (("anatomy", "by anatomy, no marker to go by"), ("tag", "from the file's tags")):
+    for source, words in (("anatomy", "by anatomy, no marker could be read"), ("tag", "from the file's tags")):
         told = replace(reading, study=replace(reading.study, side_source=source))
         assert f"left ({words})" in parse(page(told, study)).text
 

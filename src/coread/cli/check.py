@@ -53,11 +53,17 @@ def _found(path: Path) -> list[Exam]:
         return [Exam(path, None, str(error))]
 
 
+def _verdict(answer: dict[str, Any]) -> str:
+    if answer["readable"]:
+        return str(answer.get("doubt", "can be read"))
+    reason = answer["reason"].removeprefix(answer["exam"] + ": ")
+    return reason if reason.startswith("cannot be read") else f"cannot be read: {reason}"
+
+
 def _print(answer: dict[str, Any]) -> None:
-    verdict = "can be read" if answer["readable"] else f"cannot be read: {answer['reason'].removeprefix(answer['exam'] + ': ')}"
-    say(f"{answer['exam']}: {verdict}")
+    say(f"{answer['exam']}: {_verdict(answer)}")
     for key, value in answer.items():
-        if key in ("exam", "readable", "reason") or value in (None, [], ()):
+        if key in ("exam", "readable", "reason", "doubt") or value in (None, [], ()):
             continue
         if isinstance(value, list):
             for line in value:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from coread.cli.say import say, say_json
-from coread.reading import Reading, Total
+from coread.reading import Reading, Total, commonest
+from coread.reading_totals import grades_of
+from coread.scoring import system
 
 ALL_KINDS = "json,csv,sr,seg,page,pdf"
 HEADLINES = ("hands_narrowing", "hand_left_narrowing", "hand_right_narrowing")
@@ -79,9 +80,20 @@ def summary(reading: Reading) -> str:
     totals = [(name, reading.totals[name]) for name in HEADLINES if name in reading.totals] or list(reading.totals.items())[:1]
     if not totals:
         asked = [f.unreadable for f in reading.findings if f.unreadable and not f.unreadable.startswith("not assessed")]
-        reasons = ", ".join(f"{reason} ({n})" for reason, n in Counter(asked).most_common(3))
-        return f"no total, too many sites unreadable: {reasons or 'none was assessed'}"
+        return f"no total, {_lacking(reading) or 'too many sites unreadable'}: {commonest(asked) or 'none was assessed'}"
     return ", ".join(f"{name.replace('_', ' ')} {total_text(total)}" for name, total in totals)
+
+
+def _lacking(reading: Reading) -> str:
+    """How many sites of each imaged hand lack a grade, and how many may; empty for a system without hands."""
+    scale, grades = system(reading.system), grades_of(reading)
+    imaged = {scale.item(*key).region for key in grades}
+    rules = {name: scale.totals[name] for name in HEADLINES[1:] if name in scale.totals and imaged.issuperset(scale.totals[name].regions)}
+    return "; ".join(
+        f"{name.replace('_', ' ')}: {len(rule.unreadable(grades))} of {len(rule.sites)} sites lack a grade, "
+        f"at most {rule.unreadable_allowed} may"
+        for name, rule in rules.items()
+    )
 
 
 def total_text(total: Total) -> str:

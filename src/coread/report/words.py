@@ -15,7 +15,7 @@ SIDE_SOURCES: Mapping[str, str] = {
     "tag": "from the file's tags",
     "sidecar": "from the sidecar file",
     "marker": "from the marker in the image",
-    "anatomy": "by anatomy, no marker to go by",
+    "anatomy": "by anatomy, no marker could be read",
 }
 UNVERIFIED = "Research use, unverified"
 

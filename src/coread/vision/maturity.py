@@ -139,8 +139,10 @@ class MaturityReader:
         if not names:
             return None
         planes = np.stack([patch(pixels, anchors[name], kind(name), length_px) for name in names])
-        out, numbers = self._network.run(planes)
-        return combine(names, out.astype(np.float64), Calibration(*(float(value) for value in numbers[0])))
+        # Left and right hands are mirror images: the mean over both views judges them alike.
+        out, numbers = self._network.run(np.concatenate([planes, planes[..., ::-1]]))
+        both = out.astype(np.float64).reshape(2, len(names), -1)
+        return combine(names, both.mean(axis=0), Calibration(*(float(value) for value in numbers[0])))
 
 
 class Placed(Protocol):
