@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from coread.errors import CoreadError, InputError, OutOfScopeError
+from coread.errors import CoreadError, InputError, OutOfScopeError, not_written
 from coread.formats.open import Exam, find_exams, open_study
 from coread.output import NAMES, write_all
 from coread.readers import Reader
@@ -132,6 +132,8 @@ def read_task(reader: Reader, task: Task) -> Outcome:
                     raise InputError(exam.error or "cannot be opened")
                 reading, record = _read(exam.study, reader, part, kinds, record)
             except CoreadError as error:
+                if isinstance(error.__cause__, OSError) and error.__cause__.errno is not None:
+                    return Outcome(source, folder, "refused", str(error), stopped=True)
                 empty(part)
                 record |= {"status": "refused", "reason": str(error)}
             publish(part, folder, record)
@@ -139,7 +141,7 @@ def read_task(reader: Reader, task: Task) -> Outcome:
         reason = f"{source}: another run is writing {folder} at this moment; wait for it, or choose another folder with -o"
         return Outcome(source, folder, "refused", reason, stopped=True)
     except OSError as error:
-        raise InputError(f"{folder}: the outputs cannot be written: {error.strerror or error}") from None
+        raise not_written(folder, error) from None
     return Outcome(source, folder, record["status"], record.get("reason"), reading, time.perf_counter() - start)
 
 

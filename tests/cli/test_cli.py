@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -89,6 +90,9 @@ def test_read_goes_on_past_a_bad_exam_and_exits_1(tmp_path: Path) -> None:
         (["list", "hands"], 1, "use systems, models"),
         (["list", "--template", "none"], 1, "unknown scoring system 'none'"),
         (["nonsense"], 2, "nonsense"),
+        (["read", "x.dcm", "-o", ""], 2, "the path is empty"),
+        (["check", ""], 2, "the path is empty"),
+        (["demo", "-o", ""], 2, "the path is empty"),
     ],
 )
 def test_one_sentence_for_each_wrong_call(words: list[str], code: int, said: str, tmp_path: Path) -> None:
@@ -187,3 +191,43 @@ def test_check_foretells_that_nothing_would_be_graded(tmp_path: Path) -> None:
     assert told.stdout.startswith("small.png: the hand is located, but no joint would be graded: ")
     done = coread("read", "small.png", "-o", "out", "--write", "json", cwd=tmp_path)
     assert "no total, hand left narrowing: 15 of 15 sites lack a grade, at most " in done.stdout
+
+
+def test_a_reason_that_says_so_itself_is_not_introduced_again() -> None:
+    from coread.cli.check import _verdict
+
+    answer = {"exam": "a.png", "readable": False, "reason": "a.png: cannot be read (Permission denied); check its permissions"}
+    assert _verdict(answer) == "cannot be read (Permission denied); check its permissions"
+    assert _verdict(answer | {"reason": "a.png: is empty"}) == "cannot be read: is empty"
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+def test_an_exam_that_may_not_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    hand_png(tmp_path / "locked.png")
+    (tmp_path / "locked.png").chmod(0)
+    told = coread("check", "locked.png", EXAM, cwd=tmp_path)
+    assert told.returncode == 1
+    assert told.stdout.splitlines()[0] == "locked.png: cannot be read (Permission denied); check its permissions"
+    done = coread("read", "locked.png", EXAM, "-o", "out", "--write", "json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "1 read, 0 already there, 1 refused" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of a file")
+@pytest.mark.parametrize("kinds", ["sr", "seg", "json"])
+def test_a_full_disk_is_named_with_the_target(kinds: str, tmp_path: Path) -> None:
+    import resource
+
+    hand_png(tmp_path / "hand.png")
+    done = subprocess.run(
+        [sys.executable, "-m", "coread", "read", "hand.png", "-o", "out", "--write", kinds],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500)),
+    )
+    assert done.returncode == 1
+    assert re.search(r"out/hand(/\w+\.\w+)?: cannot be written: File too large", done.stderr), done.stderr
+    assert ".part" not in done.stderr
+    assert not list((tmp_path / "out").iterdir())

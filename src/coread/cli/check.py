@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coread.cli.say import say, say_json
+from coread.cli.say import a_path, say, say_json
 from coread.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check(
-    exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.")],
+    exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.", parser=a_path, metavar="EXAM...")],
     model: Annotated[str, typer.Option("-m", "--model", help="A model of `coread list models`, or the path of a card.")] = "hand_svdh",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from coread.cli.read import total_text
-from coread.cli.say import say
+from coread.cli.say import a_path, say
 
 
 def demo(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the outputs.")] = Path("coread-demo"),
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the outputs.", parser=a_path)] = Path("coread-demo"),
 ) -> None:
     """Read the bundled exam, a simulated hand radiograph, and say where page, SR, table and JSON lie."""
     from importlib.resources import as_file, files

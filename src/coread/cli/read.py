@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from coread.cli.say import say, say_json
+from coread.cli.say import a_path, say, say_json
 from coread.reading import Reading, Total, commonest
 from coread.reading_totals import grades_of
 from coread.scoring import system
@@ -18,8 +18,8 @@ HEADLINES = ("hands_narrowing", "hand_left_narrowing", "hand_right_narrowing")
 
 
 def read(
-    exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the outputs, one folder an exam.")],
+    exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.", parser=a_path, metavar="EXAM...")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the outputs, one folder an exam.", parser=a_path)],
     model: Annotated[str, typer.Option("-m", "--model", help="A model of `coread list models`, or the path of a card.")] = "hand_svdh",
     write: Annotated[str, typer.Option(help="Outputs to write, out of json,csv,sr,seg,page,pdf.")] = ALL_KINDS,
     again: Annotated[bool, typer.Option("--again", help="Read again what was already read.")] = False,

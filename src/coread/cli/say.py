@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from coread.printable import printable
+
+
+def a_path(text: str) -> Path:
+    """A path of the command line; whether it can be read is found out when it is read, so that the other exams go on.
+
+    Raises:
+        BadParameter: it is empty, which the system takes as the current folder.
+    """
+    if not text:
+        raise typer.BadParameter("the path is empty; name a file or folder")
+    return Path(text)
 
 
 def say(line: str, err: bool = False) -> None:

@@ -108,7 +108,8 @@ class JointsReader:
             spacing = f"{found.spacing_mm[0]:.3g} mm pixels" if found.spacing_mm else "pixel size unknown"
             answer[f"{found.side} hand"] = (
                 f"image {found.image + 1}, certainty {found.hand.score:.2f}, side from {found.side_source}, "
-                f"{inside} of {len(narrowing)} joints inside the image, {sum(f.grade is not None for f in narrowing)} can be graded, {spacing}"
+                f"{inside} of {len(narrowing)} joints inside the image, "
+                f"{sum(f.grade is not None for f in narrowing)} can be graded, {spacing}"
             )
         if not graded:
             answer["doubt"] = f"the hand is located, but no joint would be graded: {commonest(why)}"
