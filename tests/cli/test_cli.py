@@ -231,3 +231,11 @@ def test_a_full_disk_is_named_with_the_target(kinds: str, tmp_path: Path) -> Non
     assert re.search(r"out/hand(/\w+\.\w+)?: cannot be written: File too large", done.stderr), done.stderr
     assert ".part" not in done.stderr
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_never_more_processes_than_exams_or_processors() -> None:
+    from coread.cli.read import _jobs
+
+    processors = os.cpu_count() or 1
+    assert [_jobs(1000, exams) for exams in (1, 3, 5000)] == [1, min(3, processors), min(1000, processors)]
+    assert [_jobs(0, exams) for exams in (0, 1, 2, 3)] == [1, 1, 1, 1]

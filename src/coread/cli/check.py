@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check(
-    exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.", parser=a_path, metavar="EXAM...")],
+    exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.", parser=a_path)],
     model: Annotated[str, typer.Option("-m", "--model", help="A model of `coread list models`, or the path of a card.")] = "hand_svdh",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

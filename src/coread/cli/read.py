@@ -18,7 +18,7 @@ HEADLINES = ("hands_narrowing", "hand_left_narrowing", "hand_right_narrowing")
 
 
 def read(
-    exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.", parser=a_path, metavar="EXAM...")],
+    exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.", parser=a_path)],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the outputs, one folder an exam.", parser=a_path)],
     model: Annotated[str, typer.Option("-m", "--model", help="A model of `coread list models`, or the path of a card.")] = "hand_svdh",
     write: Annotated[str, typer.Option(help="Outputs to write, out of json,csv,sr,seg,page,pdf.")] = ALL_KINDS,
@@ -30,7 +30,7 @@ def read(
     from coread.run_pool import Helpers
 
     # Where the paths alone tell that there is work for several, the others start before this process loads what it needs itself.
-    expected = min(jobs or _jobs(len(exam)), len(exam))
+    expected = _jobs(jobs, len(exam))
     early = Helpers(expected - 1, "coread.run_helper") if expected > 1 else None
     from coread.output import parse_kinds
     from coread.readers import reader
@@ -38,7 +38,7 @@ def read(
 
     kinds = parse_kinds(write)
     exams = exams_for(exam, output)
-    jobs = jobs or _jobs(len(exams))
+    jobs = _jobs(jobs, len(exams))
     chosen = reader(model, threads=1 if early or jobs > 1 else None)
     outcomes = []
     with _progress(len(exams), silent=as_json) as step:
@@ -70,9 +70,10 @@ def read(
         raise typer.Exit(1)
 
 
-def _jobs(exams: int) -> int:
-    """How many exams are read at the same time: as many as there are processors, where each has three to read."""
-    return min(os.cpu_count() or 1, exams // 3) or 1
+def _jobs(asked: int, exams: int) -> int:
+    """How many exams are read at the same time: never more than there are exams or processors; unasked, each has three to read."""
+    processors = os.cpu_count() or 1
+    return max(1, min(processors, asked or exams // 3, exams))
 
 
 def summary(reading: Reading) -> str:

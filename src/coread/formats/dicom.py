@@ -95,19 +95,19 @@ def read_dicom(path: Path) -> DicomFile:
 
 def _read_dicom(path: Path) -> DicomFile:
     notes: list[str] = []
-    dataset, pixel_bytes = _header(path, notes)
+    dataset, pixel_data = _header(path, notes)
     sop_class = str(dataset.get("SOPClassUID", "") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
     kind = UID(sop_class).name if sop_class else "DICOM object of an unstated class"
     object_uid = str(dataset.get("SOPInstanceUID", "")) or None
     study = str(dataset.get("StudyInstanceUID", "")) or derived_uid("study", object_uid or str(path.resolve()))
     images: tuple[Image, ...] = ()
-    is_image = pixel_bytes is not None and not any(word in kind for word in NOT_IMAGES)
-    if pixel_bytes is None and ("Image Storage" in kind or "Rows" in dataset):
+    is_image = pixel_data is not None and not any(word in kind for word in NOT_IMAGES)
+    if pixel_data is None and ("Image Storage" in kind or "Rows" in dataset):
         raise InputError(f"{path}: the file ends before its pixel data ({kind}); copy or export it again")
-    if is_image:
+    if pixel_data is not None and is_image:
         if object_uid is None:
             raise InputError(f"{path}: states no SOP Instance UID, so that no report can refer to it; export it again")
-        _check(path, dataset, pixel_bytes or 0)
+        _check(path, dataset, *pixel_data)
         images = _images(path, dataset, sop_class or None, notes)
     patient = patient_of(dataset)
     if len(patient[0] or "") > ID_CHARACTERS or not (patient[0] or "").isprintable():
@@ -215,8 +215,8 @@ def is_dicomdir(path: Path) -> bool:
             return False
 
 
-def _header(path: Path, notes: list[str]) -> tuple[Dataset, int | None]:
-    """All attributes before the pixel data, and how many bytes of pixel data follow (None: there are none)."""
+def _header(path: Path, notes: list[str]) -> tuple[Dataset, tuple[int, int | None] | None]:
+    """All attributes before the pixel data, and how many bytes, in how many fragments, follow (None: there are none)."""
     with quiet():
         try:
             with path.open("rb") as file:
@@ -226,7 +226,7 @@ def _header(path: Path, notes: list[str]) -> tuple[Dataset, int | None]:
                 if syntax == pydicom.uid.DeflatedExplicitVRLittleEndian:
                     whole = pydicom.dcmread(path, force=True)
                     tags = [k for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if k in whole]
-                    length = len(whole[tags[0]].value) if tags else None
+                    length = (len(whole[tags[0]].value), None) if tags else None
                 else:
                     length = _pixel_bytes(file, path, syntax)
             dropped = drop_unreadable(dataset)
@@ -246,8 +246,8 @@ def _header(path: Path, notes: list[str]) -> tuple[Dataset, int | None]:
     return dataset, length
 
 
-def _pixel_bytes(file: BinaryIO, path: Path, syntax: UID) -> int | None:
-    """Length of the pixel data at the file's position; walks the fragments of encapsulated data without reading them.
+def _pixel_bytes(file: BinaryIO, path: Path, syntax: UID) -> tuple[int, int | None] | None:
+    """Length of the pixel data at the file's position and, of encapsulated data, how many fragments, which are not read.
 
     Raises:
         InputError: the file ends inside its pixel data.
@@ -271,21 +271,26 @@ def _pixel_bytes(file: BinaryIO, path: Path, syntax: UID) -> int | None:
     if length != 0xFFFFFFFF:
         if start + length > size:
             raise InputError(cut)
-        return length
+        return length, None
+    fragments = -1  # the first item is the offset table
     while True:
         item = file.read(8)
         if len(item) < 8:
             raise InputError(cut)
         tag, fragment = item[:4], struct.unpack("<I", item[4:])[0]
         if tag == b"\xfe\xff\xdd\xe0":
-            return file.tell() - start
+            return file.tell() - start, fragments
         if tag != b"\xfe\xff\x00\xe0" or file.tell() + fragment > size:
             raise InputError(cut)
         file.seek(fragment, 1)
+        fragments += 1
 
 
-def _check(path: Path, dataset: Dataset, length: int) -> None:
+def _check(path: Path, dataset: Dataset, length: int, fragments: int | None) -> None:
     rows, columns, frames = _whole(dataset, "Rows"), _whole(dataset, "Columns"), _frames(dataset)
+    for keyword, name in (("Rows", "rows"), ("Columns", "columns")):
+        if dataset.get(keyword) is None:
+            raise InputError(f"{path}: does not state how many {name} its image has; export it again")
     if rows <= 0 or columns <= 0:
         raise InputError(f"{path}: states an image of {columns} x {rows} pixels; export it again")
     if min(rows, columns) < MIN_SIDE:
@@ -300,6 +305,9 @@ def _check(path: Path, dataset: Dataset, length: int) -> None:
     if bits <= 0 or not dataset.get("PhotometricInterpretation"):
         raise InputError(f"{path}: does not state how its pixels are stored (bits allocated, photometric interpretation); export it again")
     photometric = str(dataset.PhotometricInterpretation)
+    # A frame fills one fragment or more; films, which are one stream, have no codec here and went above.
+    if fragments is not None and fragments < frames:
+        raise InputError(f"{path}: states {frames} frames and holds {fragments}; copy or export the file again")
     if not syntax.is_compressed:
         needed = rows * columns * frames * samples * bits // 8
         if photometric == "YBR_FULL_422":
