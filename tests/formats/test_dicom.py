@@ -603,9 +603,9 @@ def test_an_object_of_fewer_frames_than_it_states_or_without_rows_is_refused_at_
     assert whole.file_meta.TransferSyntaxUID.is_encapsulated
     whole.NumberOfFrames = 99_999
     whole.save_as(tmp_path / "frames.dcm")
-    with pytest.raises(InputError, match="frames.dcm: states 99999 frames and holds 1;"):
+    with pytest.raises(InputError, match=r"frames.dcm: states 99999 frames and holds 1;"):
         open_study(tmp_path / "frames.dcm")
     del whole.Rows, whole.NumberOfFrames
     whole.save_as(tmp_path / "rows.dcm")
-    with pytest.raises(InputError, match="rows.dcm: does not state how many rows its image has"):
+    with pytest.raises(InputError, match=r"rows.dcm: does not state how many rows its image has"):
         open_study(tmp_path / "rows.dcm")

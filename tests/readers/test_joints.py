@@ -112,6 +112,11 @@ def test_without_spacing_widths_are_shares_of_the_bone(left: SimulatedHand, hand
     image = replace(left.study.images[0], grid=None)
     reading = hands.read(replace(left.study, images=(image,)))
     assert {f.unit for f in reading.findings if f.feature == "joint_space_width"} == {"%"}
+    assert sum("no pixel size" in w for w in reading.warnings) == 1
+
+
+def test_with_spacing_nothing_is_said_of_it(whole: Reading) -> None:
+    assert not any("pixel size" in w for w in whole.warnings)
 
 
 def test_a_contradicting_tag_wins_with_a_warning(left: SimulatedHand, hands: Reader) -> None:

@@ -226,7 +226,7 @@ def _header(path: Path, notes: list[str]) -> tuple[Dataset, tuple[int, int | Non
                 if syntax == pydicom.uid.DeflatedExplicitVRLittleEndian:
                     whole = pydicom.dcmread(path, force=True)
                     tags = [k for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if k in whole]
-                    length = (len(whole[tags[0]].value), None) if tags else None
+                    length: tuple[int, int | None] | None = (len(whole[tags[0]].value), None) if tags else None
                 else:
                     length = _pixel_bytes(file, path, syntax)
             dropped = drop_unreadable(dataset)

@@ -28,6 +28,10 @@ from coread.vision.scope import ScopeCheck
 
 NARROWING = "joint_space_narrowing"
 SIDES = ("left", "right")
+NO_SPACING = (
+    "an image states no pixel size: its widths are per cent of the bone's width, which is less certain than mm; "
+    "state the size where it is known (sidecar spacing_mm)"
+)
 Pixels = npt.NDArray[np.float32]
 
 
@@ -147,6 +151,8 @@ class JointsReader:
             chosen += same[:1]
             if len(same) > 1:
                 warnings.append(f"the {side} hand was found {len(same)} times; image {same[0].image + 1} was read")
+        if any(h.spacing_mm is None for h in chosen):
+            warnings.append(NO_SPACING)
         return Seen(tuple(chosen), tuple(dict.fromkeys(warnings)))
 
     def _sided(self, study: Study, index: int, image: Image, found: Iterable[Hand]) -> tuple[list[SeenHand], list[str]]:
