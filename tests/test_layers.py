@@ -11,6 +11,7 @@ SRC = Path(__file__).parents[1] / "src" / "coread"
 
 FLOORS = {
     "errors": 0,
+    "printable": 0,
     "stats": 0,
     "toml_table": 1,
     "geometry": 1,

@@ -240,6 +240,20 @@ def test_ctrl_c_leaves_whole_exams_and_the_same_command_goes_on(desk: Path) -> N
     finished(desk)
 
 
+@pytest.mark.parametrize("everyone", [False, True])
+def test_a_terminated_run_clears_up_as_after_ctrl_c(everyone: bool, desk: Path) -> None:
+    """As a job scheduler ends it: the first process alone, or all of them."""
+    run = started(desk)
+    assert run.stdout is not None
+    run.stdout.readline()
+    (os.killpg if everyone else os.kill)(run.pid, signal.SIGTERM)
+    _, wrong = run.communicate(timeout=60)
+    assert run.returncode == 143
+    assert wrong == "coread: stopped; what was finished is kept, the same command goes on from there\n"
+    assert not list((desk / "out").glob(".*"))
+    finished(desk)
+
+
 def test_ctrl_c_before_the_helper_stands_is_as_quiet(desk: Path) -> None:
     run = started(desk)
     deadline = time.monotonic() + 60

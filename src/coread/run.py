@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
 import time
@@ -15,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from coread.errors import CoreadError, InputError, OutOfScopeError
+from coread.errors import CoreadError, InputError, OutOfScopeError, not_written
 from coread.formats.open import Exam, find_exams, open_study
 from coread.output import NAMES, write_all
 from coread.readers import Reader
@@ -131,6 +132,8 @@ def read_task(reader: Reader, task: Task) -> Outcome:
                     raise InputError(exam.error or "cannot be opened")
                 reading, record = _read(exam.study, reader, part, kinds, record)
             except CoreadError as error:
+                if isinstance(error.__cause__, OSError) and error.__cause__.errno is not None:
+                    return Outcome(source, folder, "refused", str(error), stopped=True)
                 empty(part)
                 record |= {"status": "refused", "reason": str(error)}
             publish(part, folder, record)
@@ -138,7 +141,7 @@ def read_task(reader: Reader, task: Task) -> Outcome:
         reason = f"{source}: another run is writing {folder} at this moment; wait for it, or choose another folder with -o"
         return Outcome(source, folder, "refused", reason, stopped=True)
     except OSError as error:
-        raise InputError(f"{folder}: the outputs cannot be written: {error.strerror or error}") from None
+        raise not_written(folder, error) from None
     return Outcome(source, folder, record["status"], record.get("reason"), reading, time.perf_counter() - start)
 
 
@@ -169,7 +172,7 @@ def exam_names(exams: Iterable[Exam]) -> list[str]:
         if counts[stem.casefold()] > 1 or len(stem.encode()) > MAX_NAME:
             key = f"{Path(exam.path).resolve()}|{exam.study.uid if exam.study else ''}"
             stem = stem.encode()[:MAX_NAME].decode(errors="ignore")
-            stem = f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+            stem = f"{stem}-{hashlib.sha256(os.fsencode(key)).hexdigest()[:8]}"
         names.append(stem)
     return names
 

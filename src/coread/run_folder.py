@@ -80,7 +80,8 @@ def publish(part: Path, folder: Path, record: Mapping[str, Any]) -> None:
         InputError: ``folder`` holds what Coread did not write.
         OSError: it cannot be written.
     """
-    (part / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    # A byte of a file name that is no UTF-8 becomes an escape of JSON, which gives the same name back.
+    (part / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", errors="backslashreplace")
     refuse_foreign(folder)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)

@@ -15,8 +15,9 @@ SIDE_SOURCES: Mapping[str, str] = {
     "tag": "from the file's tags",
     "sidecar": "from the sidecar file",
     "marker": "from the marker in the image",
-    "anatomy": "by anatomy, no marker to go by",
+    "anatomy": "by anatomy, no marker could be read",
 }
+ABBREVIATIONS = frozenset({"mcp", "sij"})
 UNVERIFIED = "Research use, unverified"
 
 
@@ -52,8 +53,8 @@ def total_text(total: Total) -> str:
 
 
 def region_words(region: str) -> str:
-    """``hand_left`` as ``left hand``."""
-    words = region.split("_")
+    """``hand_left`` as ``left hand``; names of joints in capitals."""
+    words = [word.upper() if word in ABBREVIATIONS else word for word in region.split("_")]
     if words[-1] in ("left", "right"):
         words = [words[-1], *words[:-1]]
     return " ".join(words)
@@ -63,12 +64,13 @@ def total_words(name: str, system: ScoringSystem) -> str:
     """The name of a total in words: ``hand_left_erosion`` as ``Left hand, erosion``; ``all`` as ``All sites``."""
     if name == "all":
         return "All sites"
-    for stem in sorted(set(system.regions), key=len, reverse=True):
+    stems = {*system.regions, *(sided[0] for known in system.totals if (sided := re.match(r"[a-z]+_(left|right)(?=_|$)", known)))}
+    for stem in sorted(stems, key=len, reverse=True):
         if name == stem or name.startswith(stem + "_"):
             rest = name[len(stem) + 1 :].replace("_", " ")
             return sentence(region_words(stem) + (f", {rest}" if rest else ""))
     first, _, rest = name.partition("_")
-    return sentence((first if first != "all" else "all sites") + (f", {rest.replace('_', ' ')}" if rest else ""))
+    return sentence(("all sites" if first == "all" else region_words(first)) + (f", {rest.replace('_', ' ')}" if rest else ""))
 
 
 def warning_words(text: str, system: ScoringSystem) -> str:
