@@ -104,6 +104,19 @@ def test_the_folder_of_the_model_is_never_replaced_but_an_earlier_revision_is(de
     assert {p.name for p in (tmp_path / "signed").iterdir()} == {"reading.json", "run.json"}
 
 
+def test_the_folder_that_holds_the_reading_or_what_a_person_put_there_is_not_replaced(desk: Path, tmp_path: Path) -> None:
+    write_revision(correct(desk / "out" / "reading.json", desk / "sheet.csv", "Dr A"), tmp_path / "c1", ("json", "csv"))
+    before = (tmp_path / "c1" / "reading.json").read_bytes()
+    done = coread(desk, "sign", str(tmp_path / "c1" / "reading.json"), "--reader", "Dr B", "-o", str(tmp_path / "c1"))
+    assert done.returncode == 1
+    assert "which the output is made from" in done.stderr
+    assert (tmp_path / "c1" / "reading.json").read_bytes() == before
+    (tmp_path / "c1" / "mine.csv").write_text("my grades")
+    with pytest.raises(InputError, match=r"holds mine\.csv, which Coread did not write"):
+        write_revision(sign(desk / "out" / "reading.json", "Dr B"), tmp_path / "c1", ("json",))
+    assert (tmp_path / "c1" / "mine.csv").read_text() == "my grades"
+
+
 def test_without_the_exam_there_is_no_sr_and_with_another_a_refusal(desk: Path, tmp_path: Path) -> None:
     whole = read_json(desk / "out" / "reading.json")
     away = write_json(replace(whole, study=replace(whole.study, source="gone/hand.dcm")), tmp_path / "reading.json")

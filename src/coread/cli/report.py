@@ -35,4 +35,4 @@ def report(
 
         study = open_study(exam)
         chosen = with_images(chosen, study)
-    typer.echo(str(save(chosen, output, study)))
+    typer.echo(str(save(chosen, output, study, [path for path in (reading, exam) if path is not None])))
