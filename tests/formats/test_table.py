@@ -283,6 +283,27 @@ def test_files_that_are_no_score_sheet(tmp_path: Path, content: bytes, says: str
         open_readings(path)
 
 
+def test_the_template_never_replaces_a_sheet_that_may_be_filled_in(tmp_path: Path) -> None:
+    write_score_sheet("svdh", tmp_path / "scores.csv")
+    (tmp_path / "scores.csv").write_text("an hour of grading")
+    with pytest.raises(InputError, match="exists already and may be filled in"):
+        write_score_sheet("svdh", tmp_path / "scores.csv")
+    assert (tmp_path / "scores.csv").read_text() == "an hour of grading"
+
+
+def test_a_full_disk_leaves_no_half_a_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Path.write_text
+
+    def full(self: Path, text: str, **how: str) -> int:
+        whole(self, text[:100], **how)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(InputError, match=r"scores\.csv: cannot be written: No space left"):
+        write_score_sheet("svdh", tmp_path / "scores.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         open_readings(tmp_path / "absent.csv")

@@ -79,14 +79,24 @@ def score_sheet(of: ScoringSystem | str) -> tuple[Row, ...]:
 
 
 def write_score_sheet(of: ScoringSystem | str, path: str | Path | None = None) -> str:
-    """The text of an empty score sheet, also written to a file where one is named.
+    """The text of an empty score sheet, also written to a new file where one is named.
 
     Raises:
-        InputError: no such system, or the file cannot be written.
+        InputError: no such system, the file exists already and may be filled in, or it cannot be written; then none is left.
     """
     text = _text(score_sheet(of))
     if path is not None:
-        _save(text, Path(path))
+        target = Path(path)
+        if target.exists() or target.is_symlink():
+            raise InputError(f"{target}: exists already and may be filled in, so it is not replaced; choose another file with -o")
+        part = target.with_name(f".{target.name}.part")
+        try:
+            part.write_text(text, encoding="utf-8", newline="")
+            part.replace(target)
+        except OSError as error:
+            raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
+        finally:
+            part.unlink(missing_ok=True)
     return text
 
 
