@@ -50,7 +50,7 @@ def signed(reading: Reading, uid: str, by: str, at: str) -> Reading:
         raise InputError(f"reading {reading.uid}: is signed already, by {reading.signature.by} on {reading.signature.at}; correct it first")
     if not by.strip():
         raise InputError("a signature needs the name of the person who signs")
-    _moment(reading, at)
+    moment(reading, at)
     copy = replace(reading, uid=uid, basis=reading.uid, created=at)
     return replace(copy, status="signed", signature=Signature(by.strip(), at, digest(copy)))
 
@@ -64,7 +64,7 @@ def check_signature(reading: Reading) -> None:
     said = reading.signature
     if said is None:
         return
-    _moment(reading, said.at)
+    moment(reading, said.at)
     if said.sha256 != digest(reading):
         raise InputError(
             f"reading {reading.uid}: is not what {said.by} signed on {said.at}: its findings or totals were altered since; "
@@ -72,10 +72,16 @@ def check_signature(reading: Reading) -> None:
         )
 
 
-def _moment(reading: Reading, at: str) -> None:
+def moment(reading: Reading, at: str, act: str = "signed") -> datetime:
+    """When a reading was signed or made.
+
+    Raises:
+        InputError: not ISO 8601 with a time zone.
+    """
     try:
-        zone = datetime.fromisoformat(at).tzinfo
+        time = datetime.fromisoformat(at)
     except ValueError:
-        zone = None
-    if zone is None:
-        raise InputError(f"reading {reading.uid}: signed at {at!r}: expected ISO 8601 with time zone, such as 2026-01-31T10:00:00+00:00")
+        time = None
+    if time is None or time.tzinfo is None:
+        raise InputError(f"reading {reading.uid}: {act} at {at!r}: expected ISO 8601 with time zone, such as 2026-01-31T10:00:00+00:00")
+    return time

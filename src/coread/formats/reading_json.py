@@ -17,8 +17,8 @@ from typing import Any, NoReturn, get_args
 from coread.errors import InputError
 from coread.formats.json_object import JsonObject, brief, made
 from coread.reading import Before, Evidence, Finding, ImageRef, Interval, ReaderKind, ReaderRef, Reading, Signature, Status, StudyRef, Total
-from coread.reading_signature import check_signature, digest
-from coread.scoring import system
+from coread.reading_check import check_reading
+from coread.reading_signature import digest
 
 SCHEMA, FIRST_SCHEMA = "coread.reading/2", "coread.reading/1"
 SCHEMA_FILE = Path(__file__).with_name("reading.schema.json")
@@ -201,9 +201,8 @@ def _reading_in(top: JsonObject) -> Reading:
         return _reading(o, parts, top.content["schema"] == FIRST_SCHEMA)
 
     reading = made(top.file, "", top.content, make)
-    _check_against_system(top.file, reading)
     try:
-        check_signature(reading)
+        check_reading(reading)
     except InputError as error:
         raise InputError(f"{top.file}: {error}") from None
     return reading
@@ -299,37 +298,3 @@ def _profile_in(o: JsonObject) -> Mapping[str, tuple[float, ...]]:
             raise o.error(f"profile.{name}", f"expected a list of numbers, got {brief(values)}")
         profile[name] = tuple(math.nan if v is None else o.as_number(f"profile.{name}[{i}]", v) for i, v in enumerate(values))
     return MappingProxyType(profile)
-
-
-def _check_against_system(file: Path, reading: Reading) -> None:
-    """Sites, features, grades and totals as the scoring system knows them."""
-    try:
-        by = system(reading.system)
-        for finding in reading.findings:
-            if finding.feature in by.measurements:
-                by.site(finding.site, finding.side)
-                if finding.grade is not None:
-                    raise InputError(f"{finding.label} is measured, not graded; give a value with its unit")
-            elif finding.value is not None:
-                raise InputError(
-                    f"{finding.label} is no measurement of {by.id}; its measurements are {', '.join(by.measurements) or 'none'}"
-                )
-            elif finding.grade is not None:
-                by.check(finding.site, finding.side, finding.feature, finding.grade)
-            else:
-                by.item(finding.site, finding.side, finding.feature)
-    except InputError as error:
-        raise InputError(f"{file}: {error}") from None
-    unknown = [name for name in reading.totals if name not in by.totals]
-    if unknown:
-        raise InputError(f"{file}: totals.{unknown[0]}: {by.id} has no such total; its totals are {', '.join(by.totals)}")
-    for finding in reading.findings:
-        if finding.probabilities and (min(finding.probabilities) < 0 or abs(sum(finding.probabilities) - 1) > 1e-3):
-            raise InputError(f"{file}: {finding.label}: probabilities {list(finding.probabilities)} must lie in 0..1 and sum to 1")
-    for name, total in reading.totals.items():
-        low, high = (total.value if bound is None else bound for bound in (total.low, total.high))
-        if total.maximum != by.totals[name].maximum or not 0 <= low <= total.value <= high <= total.maximum:
-            raise InputError(
-                f"{file}: totals.{name}: {total.value:g} ({low:g} to {high:g}) of {total.maximum:g} cannot be, "
-                f"this total of {by.id} goes from 0 to {by.totals[name].maximum:g}"
-            )
