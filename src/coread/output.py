@@ -73,26 +73,35 @@ def save(reading: Reading, path: str | Path, study: Study | None = None, inputs:
 
 
 def with_images(reading: Reading, study: Study) -> Reading:
-    """The reading bound to a study that was opened for it, such as a person's score sheet to the exam that was scored.
+    """The reading with the exam that it was made from, the one rule for every command that is given both.
+
+    A reading that names its exam stays as it is. A person's score sheet, which names none, is bound to the exam; where that states no
+    patient, nothing shows that the two belong together, and a warning says so.
 
     Raises:
-        InputError: reading and study name different patients.
+        InputError: the exam is another one than was read, or of another patient.
     """
-    if reading.study.patient and study.patient and reading.study.patient != study.patient:
+    said = reading.study
+    if said.patient and study.patient and said.patient != study.patient:
         raise InputError(
-            f"{study.source}: is of patient {study.patient}, the reading is of patient {reading.study.patient}: give the exam that was read"
+            f"{study.source}: is of patient {study.patient}, the reading is of patient {said.patient}: give the exam that was read"
         )
-    if reading.signature is not None and study.patient and not reading.study.patient:
+    if said.uid is not None:
+        if (said.uid, len(said.images)) != (study.uid, len(study.images)):
+            raise InputError(f"{study.source}: is study {study.uid}, the reading is of {said.uid}: give the exam that was read")
+        for ref, image in zip(said.images, study.images, strict=True):
+            if ref.uid and image.uid and (ref.uid, ref.frame) != (image.uid, image.frame):
+                raise InputError(f"{study.source}: holds image {image.uid}, the reading is of {ref.uid}: give the exam that was read")
+        return reading
+    if reading.signature is not None and study.patient and not said.patient:
         raise InputError(
             f"{study.source}: is of patient {study.patient}, the reading was signed without one: sign it again with the exam (--exam)"
         )
-    ref = study_ref(study)
-    return replace(
-        reading,
-        study=replace(
-            ref, patient=study.patient or reading.study.patient, timepoint_days=reading.study.timepoint_days or study.timepoint_days
-        ),
-    )
+    if said.patient and not study.patient and reading.signature is None:
+        doubt = f"the exam states no patient: that it is of patient {said.patient}, as the score sheet says, cannot be checked"
+        reading = replace(reading, warnings=tuple(dict.fromkeys((*reading.warnings, doubt))))
+    timepoint = study.timepoint_days if said.timepoint_days is None else said.timepoint_days
+    return replace(reading, study=replace(study_ref(study), patient=study.patient or said.patient, timepoint_days=timepoint))
 
 
 def write_all(reading: Reading, folder: Path, study: Study | None, kinds: Iterable[str]) -> tuple[Reading, dict[str, list[str]]]:

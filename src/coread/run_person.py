@@ -130,26 +130,14 @@ def _bound(path: str | Path, exam: str | Path | None) -> tuple[Reading, Study | 
     reading = readings[0]
     if exam is not None:
         study = open_study(exam)
-        return _of_this_exam(reading, study), study
+        return with_images(reading, study), study
     if not Path(reading.study.source).exists():
         return reading, None
     try:
         study = open_study(reading.study.source)
-        return _of_this_exam(reading, study), study
+        return with_images(reading, study), study
     except CoreadError:
         return reading, None  # another exam lies there now: as if there was none
-
-
-def _of_this_exam(reading: Reading, study: Study) -> Reading:
-    if reading.study.uid is None:
-        return with_images(reading, study)
-    if (reading.study.uid, len(reading.study.images)) != (study.uid, len(study.images)):
-        raise InputError(f"{study.source}: is study {study.uid}, the reading is of {reading.study.uid}: give the exam that was read")
-    if reading.study.patient and study.patient and reading.study.patient != study.patient:
-        raise InputError(
-            f"{study.source}: is of patient {study.patient}, the reading is of {reading.study.patient}: give the exam that was read"
-        )
-    return reading
 
 
 def _record(status: str, basis: Reading, reading: Reading, path: str | Path) -> dict[str, Any]:
