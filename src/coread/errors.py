@@ -34,3 +34,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     folded = {other.casefold(): other for other in names}
     near = [folded[n] for n in difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.6)]
     return f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(names) or 'none'}"
+
+
+def brief_text(value: object, characters: int = 40) -> str:
+    """A value as it stands in a message: in quotes, on one line, without what a terminal cannot print, and cut where it is long."""
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= characters else f"{text[: characters - 3]}..."

@@ -212,7 +212,8 @@ def _reading(o: JsonObject, parts: dict[str, Any], first_schema: bool) -> Readin
     if first_schema and parts["status"] == "signed" and parts["reader"].kind == "person":
         # The first version held no signature: a signed reading of a person was signed by its reader when it was made.
         unsigned = Reading(**parts | {"status": "unverified"})
-        return replace(unsigned, status="signed", signature=Signature(unsigned.reader.id, unsigned.created, digest(unsigned)))
+        by, at = unsigned.reader.id, unsigned.created
+        return replace(unsigned, status="signed", signature=Signature(by, at, digest(unsigned, by, at)))
     try:
         return Reading(**parts)
     except ValueError as error:

@@ -226,7 +226,8 @@ def _signature(ds: Dataset, root: _Item, unsigned: Reading) -> Signature:
     if not verified:
         raise _NotOursError("is verified, but does not say by whom")
     moment = verified_at(str(verified[0].get("VerificationDateTime") or "")) or unsigned.created
-    return Signature(str(verified[0].get("VerifyingObserverName") or "unnamed"), moment, digest(unsigned))
+    by = str(verified[0].get("VerifyingObserverName") or "unnamed")
+    return Signature(by, moment, digest(unsigned, by, moment))
 
 
 def _system(root: _Item) -> ScoringSystem:
