@@ -260,6 +260,11 @@ def test_totals_that_do_not_follow_from_the_grades_are_refused_before_anyone_can
     [
         (b"", "not valid JSON"),
         (b"{", "not valid JSON"),
+        (b"\xff{}", "byte 1 is not UTF-8 text"),
+        (b"[" * 100_000, "is not valid JSON: it is nested too deep"),
+        (b'{"schema": ' + b"9" * 5000 + b"}", r"99999999999999999999\.\.\. is a number of 5000 digits$"),
+        (b'{"schema": "' + b"x" * 5000 + b'"}', r"got 'x{36}\.\.\.$"),
+        (b'{"schema": "coread.reading/2", "uid": "\\ud800"}', r"holds '\\ud800', which is half a character and no text"),
         (b"\xff\xfe", "not valid JSON"),
         (b"[1, 2]", "no reading of Coread"),
         (b'"text"', "no reading of Coread"),

@@ -552,6 +552,8 @@ def _set(**values: str) -> Callable[[Dataset], None]:
         (_drop("Comment"), "neither a number nor the reason"),
         (_drop("Maximum of the scale"), "does not say how high the total hand_left_narrowing"),
         (_drop("Time of the reading, ISO 8601"), "does not say when it was made"),
+        (lambda ds: ds.__delitem__("SOPInstanceUID"), "has no SOPInstanceUID"),
+        (lambda ds: ds.__delitem__("StudyInstanceUID"), "has no StudyInstanceUID"),
         (_drop("Observer Type"), "has no CODE 'Observer Type'"),
     ],
 )

@@ -14,13 +14,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn, get_args
 
-from coread.errors import InputError
+from coread.errors import InputError, brief_text
 from coread.formats.json_object import JsonObject, brief, made
 from coread.reading import Before, Evidence, Finding, ImageRef, Interval, ReaderKind, ReaderRef, Reading, Signature, Status, StudyRef, Total
 from coread.reading_check import check_reading
 from coread.reading_signature import digest
 
 SCHEMA, FIRST_SCHEMA = "coread.reading/2", "coread.reading/1"
+DIGITS_AT_MOST = 400
 SCHEMA_FILE = Path(__file__).with_name("reading.schema.json")
 
 
@@ -51,16 +52,40 @@ def read_json(path: str | Path) -> Reading:
     """
     source = Path(path)
     try:
-        content = json.loads(source.read_bytes().decode("utf-8-sig"), parse_constant=_no_constant)
+        content = json.loads(source.read_bytes().decode("utf-8-sig"), parse_constant=_no_constant, parse_int=_whole)
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise InputError(f"{source}: is not valid JSON: it is nested too deep") from None
+    except json.JSONDecodeError as error:
         raise InputError(f"{source}: is not valid JSON: {error}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source}: is not valid JSON: byte {error.start + 1} is not UTF-8 text") from None
+    except ValueError as error:
+        raise InputError(f"{source}: is not valid JSON: {error}") from None
+    _refuse_half_characters(source, content)
     if not isinstance(content, dict) or "schema" not in content:
         raise InputError(f"{source}: is no reading of Coread: it has no key 'schema'")
     if content["schema"] not in (SCHEMA, FIRST_SCHEMA):
-        raise InputError(f"{source}: schema: expected {SCHEMA} or {FIRST_SCHEMA}, got {content['schema']!r}")
+        raise InputError(f"{source}: schema: expected {SCHEMA} or {FIRST_SCHEMA}, got {brief_text(content['schema'])}")
     return _reading_in(JsonObject(source, "", content))
+
+
+def _refuse_half_characters(source: Path, content: Any) -> None:
+    """JSON can spell half a character, such as ``\\ud800``, which no text file, page or SR can hold."""
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start : error.start + 1])
+        raise InputError(f"{source}: holds {half}, which is half a character and no text") from None
+    except RecursionError:
+        raise InputError(f"{source}: is not valid JSON: it is nested too deep") from None
+
+
+def _whole(text: str) -> int:
+    if len(text) > DIGITS_AT_MOST:
+        raise ValueError(f"{text[:20]}... is a number of {len(text)} digits")
+    return int(text)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -168,8 +168,8 @@ def _opened(where: Path) -> Reading:
         raise InputError(f"{where}: is cut short, {error}; get the file again") from None
     except OSError as error:
         raise InputError(f"{where}: cannot be read: {error.strerror or 'it is cut short'}") from None
-    except DAMAGED as error:
-        raise InputError(f"{where}: is damaged or cut short ({' '.join(str(error).split())}); get the file again") from None
+    except DAMAGED:
+        raise InputError(f"{where}: is damaged or cut short; get the file again") from None
     try:
         check_reading(found)
     except InputError as error:
@@ -181,6 +181,9 @@ def _reading(ds: Dataset) -> Reading:
     template = (ds.get("ContentTemplateSequence") or [Dataset()])[0].get("TemplateIdentifier")
     if template != "1500":
         raise _NotOursError(f"follows template {template or 'none'}, expected TID 1500")
+    lacking = [keyword for keyword in ("SOPInstanceUID", "StudyInstanceUID") if not ds.get(keyword)]
+    if lacking:
+        raise _NotOursError(f"has no {lacking[0]}")
     root = _Item({CONTENT: content_items(ds)}, text_decoder(ds))
     scored = _system(root)
     library = root.one(c.LIBRARY, "CONTAINER")
