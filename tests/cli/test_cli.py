@@ -120,10 +120,25 @@ def test_a_persons_score_sheet_becomes_page_and_sr(tmp_path: Path) -> None:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
-    assert coread("report", "scores.csv", "-o", "page.html", cwd=tmp_path).returncode == 0
+    done = coread("report", "scores.csv", "-o", "page.html", cwd=tmp_path)
+    assert done.stdout == "scores.csv: hand left narrowing 15 of 60, 71 of 86 rows empty -> page.html\n"
     done = coread("report", "scores.csv", "-o", "svdh.dcm", "--exam", EXAM, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert read_sr(tmp_path / "svdh.dcm").total("hand_left_narrowing").value == 15
     refused = coread("report", "scores.csv", "-o", "alone.dcm", cwd=tmp_path)
     assert refused.returncode == 1
     assert "give the study" in refused.stderr
+
+
+def test_readings_to_choose_from_differ_in_what_is_named(tmp_path: Path) -> None:
+    rows = "exam1,Dr A,svdh,MCP 2,left,erosion,1\nexam1,Dr A,sens,MCP 2,left,erosion,1\n"
+    (tmp_path / "two.csv").write_text(f"study,reader,system,site,side,feature,grade\n{rows}")
+    done = coread("report", "two.csv", "-o", "page.html", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "(1 = exam1, Dr A, svdh; 2 = exam1, Dr A, sens)" in done.stderr
+
+
+def test_a_seg_that_there_is_not_is_said(tmp_path: Path) -> None:
+    done = coread("read", EXAM, "-o", "out", "--write", "seg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no SEG: the reading outlines nothing" in done.stdout

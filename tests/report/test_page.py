@@ -398,3 +398,10 @@ def test_a_per_cent_never_stands_beside_a_mark_for_less(one_hand: tuple[Reading,
     doubtful = replace(sure, site="MCP 3", probabilities=(0.794, 0.206, 0.0, 0.0, 0.0))
     boxes = scene(replace(reading, findings=(sure, doubtful)), study).boxes
     assert [boxes[id(f)].doubt for f in (sure, doubtful)] == ["sure", "likely"]
+
+
+def test_the_page_of_a_corrected_reading_does_not_pass_it_off_as_the_persons_alone() -> None:
+    reading, study = examples.corrected_hand()
+    assert "Reader Dr Ada Example, correcting 3 findings of an earlier reading" in page(reading, study)
+    untouched = replace(reading, findings=tuple(replace(finding, was=None) for finding in reading.findings))
+    assert "correcting" not in page(untouched, study).split("</header>")[0]

@@ -48,6 +48,8 @@ def read(
                 continue
             if outcome.status == "read" and outcome.reading is not None:
                 typer.echo(f"{outcome.exam}: {summary(outcome.reading)} -> {outcome.folder}")
+                if write != ALL_KINDS and "seg" in kinds and not _outlines(outcome.reading):
+                    typer.echo("  no SEG: the reading outlines nothing")
             elif outcome.status == "kept":
                 typer.echo(f"{outcome.exam}: already read -> {outcome.folder}")
             else:
@@ -65,6 +67,10 @@ def read(
         typer.echo(f"{done} read, {len(outcomes) - done - refused} already there, {refused} refused -> {output}")
     if refused:
         raise typer.Exit(1)
+
+
+def _outlines(reading: Reading) -> bool:
+    return any(finding.evidence is not None and finding.evidence.lesions_px for finding in reading.findings)
 
 
 def _jobs(exams: int) -> int:
