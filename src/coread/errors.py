@@ -45,3 +45,9 @@ def not_written(path: str | Path, error: BaseException) -> InputError:
     while cause is not None and not getattr(cause, "strerror", None):  # a library's own OSError has none; the system's stands behind it
         cause = cause.__cause__ or cause.__context__
     return InputError(f"{target}: cannot be written: {cause.strerror if isinstance(cause, OSError) else error}")
+
+
+def brief_text(value: object, characters: int = 40) -> str:
+    """A value as it stands in a message: in quotes, on one line, without what a terminal cannot print, and cut where it is long."""
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= characters else f"{text[: characters - 3]}..."

@@ -19,9 +19,10 @@ from typing import Any
 from coread.errors import CoreadError, InputError, OutOfScopeError, not_written
 from coread.formats.open import Exam, find_exams, open_study
 from coread.output import NAMES, write_all
+from coread.output_target import refuse_folder
 from coread.readers import Reader
 from coread.reading import Reading
-from coread.run_folder import BusyError, claimed, empty, publish, record_of, refuse_foreign, taken_by
+from coread.run_folder import BusyError, claimed, empty, publish, record_of, refuse_edited, refuse_foreign, sha256_of, taken_by
 from coread.run_pool import Helpers, shared
 from coread.study import Study
 
@@ -120,6 +121,11 @@ def read_task(reader: Reader, task: Task) -> Outcome:
     refuse_foreign(folder)
     if not again and exam.study is not None and _is_done(folder, record, kinds):
         return Outcome(source, folder, "kept")
+    try:
+        refuse_folder(folder, hashes)
+        refuse_edited(folder)
+    except InputError as error:
+        return Outcome(source, folder, "refused", f"{source}: {error}", stopped=True)
     try:
         with claimed(folder) as part:
             other = taken_by(folder, source, hashes)
@@ -224,12 +230,6 @@ def versions() -> dict[str, str]:
 def _hashes(study: Study | None) -> dict[str, str]:
     images = study.images if study else ()
     return {source: sha256_of(Path(source)) for source in dict.fromkeys(i.source for i in images) if source}
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file, for a record."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_done(folder: Path, record: dict[str, Any], kinds: tuple[str, ...]) -> bool:

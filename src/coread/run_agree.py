@@ -12,8 +12,8 @@ from coread.agreement_tables import document, tables
 from coread.errors import InputError
 from coread.formats.any_reading import open_any_readings
 from coread.report.agreement_page import agreement_page
-from coread.run import sha256_of, versions
-from coread.run_folder import RECORD, BusyError, claimed, publish, record_of
+from coread.run import versions
+from coread.run_folder import RECORD, BusyError, claimed, publish, record_of, sha256_of
 from coread.stats.resampling import Plan
 
 STATUS = "agreement"

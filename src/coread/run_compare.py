@@ -16,8 +16,8 @@ from coread.formats.open import open_study
 from coread.output import with_images
 from coread.readers.card import Card, card, cards
 from coread.reading import Reading
-from coread.run import sha256_of, versions
-from coread.run_folder import BusyError, claimed, publish, record_of
+from coread.run import versions
+from coread.run_folder import BusyError, claimed, publish, record_of, sha256_of
 from coread.study import Study
 
 NAMES = {"json": "change.json", "csv": "change.csv", "page": "page.html"}

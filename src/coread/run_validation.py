@@ -22,8 +22,8 @@ from coread.report.checklists import Facts, checklists_csv, filled
 from coread.report.validation_card import figures_toml
 from coread.report.validation_page import Imprint, validation_page
 from coread.report.validation_tables import document, tables
-from coread.run import read_exams, sha256_of, versions
-from coread.run_folder import RECORD
+from coread.run import read_exams, versions
+from coread.run_folder import RECORD, sha256_of
 from coread.validation import Asked, Validation, validate
 from coread.validation_pairs import Made, match
 

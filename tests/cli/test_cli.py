@@ -125,7 +125,8 @@ def test_a_persons_score_sheet_becomes_page_and_sr(tmp_path: Path) -> None:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
-    assert coread("report", "scores.csv", "-o", "page.html", cwd=tmp_path).returncode == 0
+    done = coread("report", "scores.csv", "-o", "page.html", cwd=tmp_path)
+    assert done.stdout == "scores.csv: hand left narrowing 15 of 60, 71 of 86 rows empty -> page.html\n"
     done = coread("report", "scores.csv", "-o", "svdh.dcm", "--exam", EXAM, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert read_sr(tmp_path / "svdh.dcm").total("hand_left_narrowing").value == 15
@@ -256,3 +257,17 @@ def test_never_more_processes_than_exams_or_processors() -> None:
     processors = os.cpu_count() or 1
     assert [_jobs(1000, exams) for exams in (1, 3, 5000)] == [1, min(3, processors), min(1000, processors)]
     assert [_jobs(0, exams) for exams in (0, 1, 2, 3)] == [1, 1, 1, 1]
+
+
+def test_readings_to_choose_from_differ_in_what_is_named(tmp_path: Path) -> None:
+    rows = "exam1,Dr A,svdh,MCP 2,left,erosion,1\nexam1,Dr A,sens,MCP 2,left,erosion,1\n"
+    (tmp_path / "two.csv").write_text(f"study,reader,system,site,side,feature,grade\n{rows}")
+    done = coread("report", "two.csv", "-o", "page.html", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "(1 = exam1, Dr A, svdh; 2 = exam1, Dr A, sens)" in done.stderr
+
+
+def test_a_seg_that_there_is_not_is_said(tmp_path: Path) -> None:
+    done = coread("read", EXAM, "-o", "out", "--write", "seg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no SEG: the reading outlines nothing" in done.stdout

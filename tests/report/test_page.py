@@ -427,3 +427,10 @@ def test_what_was_not_assessed_does_not_cover_the_image() -> None:
         for n, i in enumerate(i for i in system("svdh").items if i.region == "hand_left" and i.feature == "erosion")
     ]
     assert len(parse(page(examples.make_reading(findings, totals={}, warnings=()))).all("a", cls="mark")) == 1
+
+
+def test_the_page_of_a_corrected_reading_does_not_pass_it_off_as_the_persons_alone() -> None:
+    reading, study = examples.corrected_hand()
+    assert "Reader Dr Ada Example, correcting 3 findings of an earlier reading" in page(reading, study)
+    untouched = replace(reading, findings=tuple(replace(finding, was=None) for finding in reading.findings))
+    assert "correcting" not in page(untouched, study).split("</header>")[0]

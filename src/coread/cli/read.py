@@ -52,6 +52,8 @@ def read(
                 say(f"{outcome.exam}: warning: {warning}", err=True)
             if outcome.status == "read" and outcome.reading is not None:
                 say(f"{outcome.exam}: {summary(outcome.reading)} -> {outcome.folder}")
+                if write != ALL_KINDS and "seg" in kinds and not _outlines(outcome.reading):
+                    say("  no SEG: the reading outlines nothing")
             elif outcome.status == "kept":
                 say(f"{outcome.exam}: already read -> {outcome.folder}")
             else:
@@ -69,6 +71,10 @@ def read(
         say(f"{done} read, {len(outcomes) - done - refused} already there, {refused} refused -> {output}")
     if refused:
         raise typer.Exit(1)
+
+
+def _outlines(reading: Reading) -> bool:
+    return any(finding.evidence is not None and finding.evidence.lesions_px for finding in reading.findings)
 
 
 def _jobs(asked: int, exams: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +17,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from coread.errors import InputError, nearest
+from coread.errors import InputError, brief_text, nearest
 from coread.formats.cells import number_text, sheet_records
 from coread.reading import Finding, ReaderKind, ReaderRef, Reading, StudyRef
+from coread.reading_check import check_measured
+from coread.reading_signature import person_name
 from coread.reading_totals import missing_from, with_totals
 from coread.scoring import ScoringSystem, system, systems
 
@@ -88,16 +91,26 @@ def score_sheet(of: ScoringSystem | str) -> tuple[Row, ...]:
 
 
 def write_score_sheet(of: ScoringSystem | str, path: str | Path | None = None, wide: bool = False) -> str:
-    """The text of an empty score sheet, also written to a file where one is named; ``wide`` is one row a reading.
+    """The text of an empty score sheet, also written to a new file where one is named; ``wide`` is one row a reading.
 
     Raises:
-        InputError: no such system, or the file cannot be written.
+        InputError: no such system, the file exists already and may be filled in, or it cannot be written; then none is left.
     """
     from coread.formats.wide_table import wide_sheet
 
     text = wide_sheet(of) if wide else _text(score_sheet(of))
     if path is not None:
-        _save(text, Path(path))
+        target = Path(path)
+        if target.exists() or target.is_symlink():
+            raise InputError(f"{target}: exists already and may be filled in, so it is not replaced; choose another file with -o")
+        part = target.with_name(f".{target.name}.part")
+        try:
+            part.write_text(text, encoding="utf-8", newline="")
+            part.replace(target)
+        except OSError as error:
+            raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
+        finally:
+            part.unlink(missing_ok=True)
     return text
 
 
@@ -244,11 +257,16 @@ class _Sheet:
             if not row[column]:
                 raise CellError(column, "is empty")
         if row["system"] not in self.known:
-            raise CellError("system", f"unknown system {row['system']!r}{nearest(row['system'], self.known)}")
+            raise CellError("system", f"unknown system {brief_text(row['system'])}{nearest(row['system'], self.known)}")
+        if not row["reader"].startswith(tuple(f"{kind}:" for kind in KINDS)):
+            with _as_fault("reader"):
+                person_name(row["reader"], "reads")
         read = number_in("read", row["read"] or "1")
         if not read.is_integer() or read < 1:
-            raise CellError("read", f"expected a whole number from 1, got {row['read']}")
+            raise CellError("read", f"expected a whole number from 1, got {brief_text(row['read'])}")
         timepoint = number_in("timepoint", row["timepoint"]) if row["timepoint"] else None
+        if timepoint is not None and timepoint < 0:
+            raise CellError("timepoint", f"expected days since the first exam, from 0, got {row['timepoint']}")
         group = self.groups.setdefault((row["study"], row["reader"], int(read), row["system"]), _Group(number, row["patient"], timepoint))
         if row["patient"] != group.patient:
             raise CellError(
@@ -311,18 +329,19 @@ def _reader(text: str) -> ReaderRef:
     return ReaderRef("person", text)
 
 
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""As people and spreadsheets write numbers; Python itself would also take 1_0 as 10."""
+
+
 def number_in(column: str, text: str) -> float:
     """The number in a cell.
 
     Raises:
         CellError: it holds none.
     """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = float(text) if NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(value):
-        raise CellError(column, f"expected a number, got {text!r}")
+        raise CellError(column, f"expected a number, got {brief_text(text)}")
     return value
 
 
@@ -334,11 +353,11 @@ def finding_of_row(row: Row, by: ScoringSystem) -> Finding | None:
     """
     site, side, feature = row["site"], row["side"].casefold(), row["feature"]
     if not any(place.name == site for place in by.sites):
-        raise CellError("site", f"unknown site {site!r}{nearest(site, dict.fromkeys(place.name for place in by.sites))}")
+        raise CellError("site", f"unknown site {brief_text(site)}{nearest(site, dict.fromkeys(place.name for place in by.sites))}")
     if side not in SIDES:
-        raise CellError("side", f"expected left, right or nothing, got {row['side']!r}")
+        raise CellError("side", f"expected left, right or nothing, got {brief_text(row['side'])}")
     if feature not in by.features and feature not in by.measurements:
-        raise CellError("feature", f"unknown feature {feature!r}{nearest(feature, [*by.features, *by.measurements])}")
+        raise CellError("feature", f"unknown feature {brief_text(feature)}{nearest(feature, [*by.features, *by.measurements])}")
     with _as_fault("side"):
         by.site(site, SIDES[side])
     said = [column for column in ("grade", "value", "unreadable") if row[column]]
@@ -355,8 +374,11 @@ def finding_of_row(row: Row, by: ScoringSystem) -> Finding | None:
                 by.check(site, SIDES[side], feature, grade)
     elif row["grade"]:
         raise CellError("grade", f"{feature} is measured, not graded; write a value with its unit")
-    elif row["value"] and row["unit"] not in [unit.value for unit in by.measurements[feature].units]:
-        raise CellError("unit", f"expected {' or '.join(u.value for u in by.measurements[feature].units)}, got {row['unit'] or 'nothing'}")
+    elif row["value"] and row["unit"] not in (units := [unit.value for unit in by.measurements[feature].units]):
+        raise CellError("unit", f"expected {' or '.join(units)}, got {brief_text(row['unit']) if row['unit'] else 'nothing'}")
+    if row["value"]:
+        with _as_fault("value"):
+            check_measured(feature.replace("_", " "), number_in("value", row["value"]), row["unit"])
     if not said:
         return None
     return Finding(

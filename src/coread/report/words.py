@@ -131,9 +131,11 @@ def said_words(said: Finding | Before) -> str:
 
 
 def reader_words(reading: Reading) -> str:
-    """Who read, with version."""
+    """Who read, with version, and that an earlier reading was corrected where one was."""
     kind = {"model": "Model", "person": "Reader", "panel": "Panel"}[reading.reader.kind]
-    return f"{kind} {reading.reader.id}" + (f" {reading.reader.version}" if reading.reader.version else "")
+    who = f"{kind} {reading.reader.id}" + (f" {reading.reader.version}" if reading.reader.version else "")
+    changed = sum(finding.was is not None for finding in reading.findings)
+    return who + (f", correcting {changed} finding{'s' if changed > 1 else ''} of an earlier reading" if changed else "")
 
 
 def doubt_of(finding: Finding, grades: tuple[float, ...]) -> tuple[str, float | None]:
