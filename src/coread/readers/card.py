@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from coread.errors import DefinitionError, InputError
+from coread.readers.image_input import ImageInput, image_input
 from coread.toml_table import TomlTable
 
 KINDS = ("real", "simulated")
@@ -47,6 +48,7 @@ class Card:
 
     ``parameters`` holds the plain values that the reader takes from it, ``cautions`` what every reading must say, ``training_centres``
     the centres and data sets it was trained on, spelt as the column ``centre`` of a cohort has them; empty where they are not named.
+    ``input`` says what an image reader takes; other readers have none.
     """
 
     id: str
@@ -64,6 +66,7 @@ class Card:
     path: Path
     sha256: str
     training_centres: tuple[str, ...] = ()
+    input: ImageInput | None = None
 
     def checked(self, role: str) -> Path:
         """Path of the weights with this role, after their hash was found to be the card's.
@@ -123,6 +126,7 @@ def card(name: str | Path) -> Card:
         path=path,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         training_centres=table.texts("training_centres", ()),
+        input=image_input(table.table("input")) if "input" in table.names else None,
     )
     table.done()
     return read

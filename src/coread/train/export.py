@@ -15,21 +15,27 @@ from torch import nn
 from coread.errors import DefinitionError
 from coread.vision.network import Network
 
+LARGEST = 1e-3
+"""Difference from torch, relative to the largest output, above which an exported network is refused."""
 
-def export_onnx(network: nn.Module, shape: tuple[int, ...], path: Path, facts: Mapping[str, object]) -> float:
-    """Writes a network and compares the engine's output with torch's.
+
+def export_onnx(
+    network: nn.Module, shape: tuple[int, ...], path: Path, facts: Mapping[str, object], outputs: tuple[str, ...] = ("maps",)
+) -> float:
+    """Writes a network and compares the engine's outputs with torch's.
 
     Args:
         network: in its final state.
         shape: of one input without the batch, which stays free.
         path: ONNX file.
         facts: kept in the file's metadata; values that are no text become JSON.
+        outputs: their names; a network with one gives it as it is, else as a tuple.
 
     Returns:
-        The largest difference between the engine and torch over a batch of two, relative to the largest output.
+        The largest difference between the engine and torch over a batch of two, of any output relative to its largest value.
 
     Raises:
-        DefinitionError: the difference is above 1e-3.
+        DefinitionError: the difference is above ``LARGEST``.
     """
     network = network.eval()
     probe = torch.rand((2, *shape), generator=torch.Generator().manual_seed(0))
@@ -41,17 +47,19 @@ def export_onnx(network: nn.Module, shape: tuple[int, ...], path: Path, facts: M
             (probe,),
             str(path),
             input_names=["image"],
-            output_names=["maps"],
-            dynamic_axes={"image": {0: "batch"}, "maps": {0: "batch"}},
+            output_names=list(outputs),
+            dynamic_axes={name: {0: "batch"} for name in ("image", *outputs)},
             opset_version=18,
             dynamo=False,
         )
     write_facts(path, facts)
     with torch.no_grad():
-        wanted = network(probe).numpy()
-    got = Network(path, threads=1).run(probe.numpy())[0]
-    difference = float(np.abs(got - wanted).max() / max(float(np.abs(wanted).max()), 1e-9))
-    if difference > 1e-3:
+        given = network(probe)
+    wanted = [one.numpy() for one in (given if isinstance(given, tuple) else (given,))]
+    got = Network(path, threads=1).run(probe.numpy())
+    gaps = [float(np.abs(a - b).max() / max(float(np.abs(b).max()), 1e-9)) for a, b in zip(got, wanted, strict=True)]
+    difference = max(gaps)
+    if not difference <= LARGEST:
         raise DefinitionError(f"{path}: the exported network differs from the trained one by {difference:.1e} of its largest output")
     return difference
 

@@ -1,0 +1,315 @@
+"""A cohort and a recipe into a reader of whole images: fingerprint, plan, training, calibration on held-out patients, model and card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coread.cohort import Cohort, open_cohort
+from coread.errors import InputError, not_written
+from coread.readers.image_doubt import Doubt, fit_doubt
+from coread.readers.image_input import GradeKind
+from coread.scoring import system
+from coread.train.cases import TEST, Labels, labelled
+from coread.train.drawn import drawn_images
+from coread.train.examples import examples
+from coread.train.fingerprint import Fingerprint, fingerprint
+from coread.train.images import Images, prepared
+from coread.train.learn import Taught, Told, case_probabilities, image_outputs, new_grader, teach
+from coread.train.loop import Progress
+from coread.train.measure import Figure, HeldOut, abstention, confusion, coverage, figures, reliability
+from coread.train.model_files import MODEL, Facts, Said, refuse_difference, said_by_model, write_card, write_model
+from coread.train.parallel import is_first, processes
+from coread.train.plan import Plan, complete, plan_toml, read_plan
+from coread.train.scope_check import fit_scope, limit_of
+from coread.train.split import CALIBRATION, TRAINING, VALIDATION, check_parts, parts
+
+PLAN, FINGERPRINT, SPLIT, DOCUMENT, LOCK = "plan.toml", "fingerprint.json", "split.csv", "training.json", "started.json"
+MAP_QUANTILE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to train.
+
+    Attributes:
+        recipe: a shipped recipe by its stem, or the path of a recipe or plan.
+        cohort: folder of the cohort.
+        out: folder of the run.
+        plan_only: stop after fingerprint and plan.
+        simulated: whether the images are simulated; the card's figures say so.
+        command: the command line, for the card.
+    """
+
+    recipe: str
+    cohort: Path
+    out: Path
+    plan_only: bool = False
+    simulated: bool = False
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Who is told how far a training is: the name of a stage with its steps, each step done, and lines to read."""
+
+    stage: Callable[[str, int], None] = lambda _name, _count: None
+    tick: Callable[[int], None] = lambda _done: None
+    say: Callable[[str], None] = lambda _line: None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came out: the files written, the figures measured, and what a person should know."""
+
+    written: tuple[Path, ...]
+    figures: tuple[Figure, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """A cohort made ready for a plan: its fingerprint, prepared images, and the share of readers for each grade (cases, grades)."""
+
+    plan: Plan
+    folder: Path
+    found: Fingerprint
+    images: Images
+    grades: tuple[float, ...]
+
+    def taught(self, cases: Sequence[int]) -> Taught:
+        """Some of the cases, to learn from or to judge by."""
+        order = np.asarray(cases, dtype=np.int64)
+        shares = np.array([self.found.cases[k].shares for k in order], dtype=np.float64)
+        return Taught(self.images.of_cases(order), shares)
+
+    @property
+    def kind(self) -> GradeKind:
+        """Whether the grades have an order for this plan."""
+        return "nominal" if self.plan.learning.loss == "nominal" else "ordinal"
+
+
+def train_reader(order: Order, reporter: Reporter | None = None) -> Outcome:
+    """Everything from a cohort's folder to a reader in ``order.out``; goes on where it was stopped.
+
+    Raises:
+        InputError: cohort, recipe and folder do not fit each other, or a part of the cohort is too small; one sentence says what to do.
+        DefinitionError: the recipe or plan is not what it must be, or the exported network differs from the trained one.
+    """
+    reporter = reporter or Reporter()
+    plan, path = read_plan(order.recipe)
+    if plan.network.init:
+        plan = replace(plan, network=replace(plan.network, init=str((path.parent / plan.network.init).resolve())))
+    cohort = open_cohort(order.cohort)
+    labels = Labels(system(plan.task.system), plan.task.feature, plan.task.site, plan.task.reference or None)
+    cases, notes = labelled(cohort, labels)
+    _make(order.out)
+    with processes():
+        reporter.stage("opening", len(cases))
+        done = iter(range(1, len(cases) + 1))
+        found = fingerprint(cohort, cases, lambda: reporter.tick(next(done)))
+        plan = complete(plan, found)
+        part = parts(found, plan)
+        notes = (*notes, *found.notes)
+        written = _write_plan(order, plan, found, part, labels)
+        if order.plan_only:
+            return Outcome(written, (), notes)
+        notes = (*notes, *check_parts(found, part, plan))
+        _lock(order.out, plan, cohort)
+        reporter.stage("preparing", len(found.cases))
+        ready = iter(range(1, len(found.cases) + 1))
+        images = prepared(cohort, found, plan.preparation, order.out, lambda: reporter.tick(next(ready)))
+        material = Material(plan, order.out, found, images, labels.grades)
+        made, measured = _one_reader(order, material, part, reporter, notes)
+    return Outcome((*written, *made), measured, notes)
+
+
+def _one_reader(
+    order: Order, material: Material, part: Sequence[str], reporter: Reporter, notes: Sequence[str]
+) -> tuple[tuple[Path, ...], tuple[Figure, ...]]:
+    """Trains on the training part, stops by validation, calibrates and measures on the held-out patients, and writes the reader."""
+    plan, out = material.plan, order.out
+    learned, stopped, held = ([k for k, p in enumerate(part) if p == name] for name in (TRAINING, VALIDATION, CALIBRATION))
+    grader = new_grader(plan, len(material.grades), out)
+    reporter.stage("learning", 1)
+    curve = teach(grader, plan, (material.taught(learned), material.taught(stopped)), out / "training", told_by(reporter))
+    if not is_first():
+        return (), ()
+    reporter.stage("calibrating", 1)
+    taught = material.taught(held)
+    scope = fit_scope(image_outputs(grader, material.taught(learned).images)[1])
+    write_model(grader, scope, plan, out)
+    said = said_by_model(out / MODEL, taught.images, plan.augment.mirror)
+    mirrored = image_outputs(grader, taught.images, plan.augment.mirror)[0]
+    refuse_difference(said, mirrored, out / MODEL)
+    judged = _held_out(material, held, case_probabilities(grader, taught.images, plan.augment.mirror))
+    parameters, more = _parameters(material, said, out)
+    measured = (*figures(judged.held), *judged.coverage, *more)
+    patients = len(np.unique(judged.held.patients))
+    counts = f"{len(learned)} studies learned from, {len(stopped)} to stop by"
+    facts = Facts(
+        parameters=parameters,
+        figures=measured,
+        of=f"{len(held)} studies of {patients} patients held out of learning and stopping, cohort {order.cohort.resolve().name}; "
+        "the calibration was fitted on them, coverage by a calibration without the patient",
+        kind="simulated" if order.simulated else "real",
+        command=order.command,
+        centres=_centres(material.found, learned),
+        trained=f"Cohort {order.cohort.resolve().name}: {counts}, {len(held)} to calibrate.",
+        not_tested=_untested(material.found, part),
+    )
+    card = write_card(plan, judged.doubt, facts, out)
+    document: dict[str, Any] = {
+        "plan": asdict(plan),
+        "command": order.command,
+        "notes": [*notes],
+        "fingerprint": material.found.told(material.grades),
+        "parts": {name: list(part).count(name) for name in dict.fromkeys(part)},
+        "curve": curve,
+        "figures": [asdict(figure) for figure in measured],
+        "of": facts.of,
+        "confusion": confusion(judged.held),
+        "grades": list(material.grades),
+        "reliability": reliability(judged.held),
+        "abstention": abstention(judged.held),
+        "examples": examples(judged.held, [material.found.cases[k].study for k in held], taught.images, (said, parameters["map_scale"])),
+    }
+    return (out / MODEL, card, write_document(out / DOCUMENT, document)), measured
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibrated:
+    """Held-out cases with their calibration and what its sets cover."""
+
+    held: HeldOut
+    doubt: Doubt
+    coverage: tuple[Figure, Figure]
+
+
+def _held_out(material: Material, cases: Sequence[int], said: Any) -> Calibrated:
+    truth = material.taught(cases).truth
+    patients = np.array([material.found.groups[k] for k in cases])
+    level = material.plan.calibration.level
+    doubt = fit_doubt(truth, said, material.kind, level)
+    held = HeldOut(truth, doubt.apply(said)[0], patients, material.grades, material.kind)
+    return Calibrated(held, doubt, coverage(truth, said, patients, material.kind, level))
+
+
+def _parameters(material: Material, said: Said, out: Path) -> tuple[dict[str, float], tuple[Figure, ...]]:
+    """The limit of the scope check and the scale of the maps, from held-out images; and how many drawn images that are none are refused."""
+    plan = material.plan
+    limit = limit_of(said.strangeness, plan.calibration.scope)
+    peaks = said.maps.reshape(len(said.maps), -1).max(axis=1)
+    scale = max(float(np.quantile(peaks, MAP_QUANTILE)), 1e-6)
+    planes = drawn_images(plan.preparation)
+    strange = said_by_model(out / MODEL, Images(planes, np.arange(len(planes))), False).strangeness
+    refused = Figure(
+        "drawn images refused (noise, tubes, pages, ramps; simulated)", float((strange > limit).mean()), None, None, len(planes)
+    )
+    passed = Figure(
+        "held-out images within scope, the limit set on them", float((said.strangeness <= limit).mean()), None, None, len(said.maps)
+    )
+    return {"scope_limit": round(limit, 6), "map_scale": round(scale, 6)}, (passed, refused)
+
+
+def told_by(reporter: Reporter) -> Told:
+    """The reporter as the learning tells it."""
+    started = [False]
+
+    def tick(done: int, count: int) -> None:
+        if not started[0]:
+            started[0] = True
+            reporter.stage("learning", count)
+        reporter.tick(done)
+
+    def say(progress: Progress) -> None:
+        error = f", validation error {progress.figures['validation']:.4f}" if "validation" in progress.figures else ""
+        reporter.say(f"update {progress.step}: loss {progress.loss:.4f}{error}")
+
+    return Told(tick, say)
+
+
+def write_document(path: Path, document: dict[str, Any]) -> Path:
+    """A JSON document that is there as a whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise not_written(path, error) from None
+    return path
+
+
+def _centres(found: Fingerprint, cases: Sequence[int]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(found.cases[k].centre for k in cases if found.cases[k].centre))
+
+
+def _untested(found: Fingerprint, part: Sequence[str]) -> list[str]:
+    notes = ["Images of other centres than those learned from."]
+    if TEST in part:
+        notes.append(f"The {list(part).count(TEST)} studies of the test part: `coread validate` on this card does that.")
+    return notes
+
+
+def _make(out: Path) -> None:
+    try:
+        if out.is_dir() and any(out.iterdir()) and not (out / PLAN).exists():
+            raise InputError(f"{out}: holds files that `coread train` did not write; choose another folder with -o")
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: the folder cannot be made: {error.strerror or error}; choose another with -o") from None
+
+
+def _write_plan(order: Order, plan: Plan, found: Fingerprint, part: Sequence[str], labels: Labels) -> tuple[Path, ...]:
+    """``plan.toml``, ``fingerprint.json`` and ``split.csv``, which says who is in which part."""
+    if not is_first():
+        return ()
+    told = found.told(labels.grades)
+    heading = (
+        f"The plan of a training: {told['studies']} studies of {told['patients']} patients in {order.cohort.resolve().name}.",
+        "Change a value and give this file in place of the recipe: `coread train plan.toml --cohort COHORT -o RUN`.",
+        f"Grades {told['grades']}, centres {told['centres']}.",
+    )
+    rows = [",".join(("study", "patient", "centre", "grade", "part"))]
+    rows += [
+        ",".join(_cell(text) for text in (case.study, case.patient, case.centre, f"{labels.grades[case.grade]:g}", name))
+        for case, name in zip(found.cases, part, strict=True)
+    ]
+    texts = {PLAN: plan_toml(plan, heading), FINGERPRINT: json.dumps(told, indent=1), SPLIT: "\n".join(rows) + "\n"}
+    for name, text in texts.items():
+        try:
+            (order.out / name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise not_written(order.out / name, error) from None
+    return tuple(order.out / name for name in texts)
+
+
+def _cell(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n') else text
+
+
+def _lock(out: Path, plan: Plan, cohort: Cohort) -> None:
+    """Pass where the folder's training, if one began, is of this plan and cohort: a checkpoint of another would be taken up."""
+    tables = [hashlib.sha256((cohort.folder / name).read_bytes()).hexdigest() for name in ("cohort.csv", "readings.csv")]
+    mine = {"plan": hashlib.sha256(plan_toml(plan).encode()).hexdigest(), "cohort": tables}
+    path = out / LOCK
+    if not path.is_file():
+        if is_first():
+            write_document(path, mine)
+        return
+    try:
+        there = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        there = {}
+    if there != mine:
+        raise InputError(
+            f"{out}: holds a training by another plan or of another cohort; choose another folder with -o, "
+            f"or remove {path.name} and the folder training in it to begin anew"
+        )
