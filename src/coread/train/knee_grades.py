@@ -25,10 +25,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from coread.errors import DefinitionError
-from coread.train.loop import Progress, fit
+from coread.train.loop import Progress, Watch, fit
 from coread.train.networks.efficientnet_lite import EfficientNetLite, folded, freeze
+from coread.train.networks.knee_lite import BOTTOM, COLUMNS, LEFT, RIGHT, ROWS, SIDE, TOP, Look
 from coread.train.recipe import RECIPES, Training, build_network, read_toml, typed
-from coread.vision.knee_patch import BOTTOM, COLUMNS, LEFT, RIGHT, ROWS, SIDE, TOP, planes
 
 # Colours of the first convolution that our planes take over: local contrast red and green, brightness blue.
 COLOURS = ((0, 1), (2,))
@@ -41,7 +41,7 @@ class Knees:
     """Prepared knees.
 
     Attributes:
-        planes: [knees, 2, 224, 224] int8, as `vision.knee_patch.planes` gives them times 127.
+        planes: [knees, 2, 224, 224] int8, as `networks.knee_lite.Look` gives them times 127.
         grades: [knees] Kellgren-Lawrence grades.
         patients: [knees] patient of each.
     """
@@ -69,9 +69,11 @@ def knees(data: Path, part: str, kept: Path | None = None) -> Knees:
     if file is not None and file.is_file():
         found = np.load(file)
     else:
+        look = Look()
         found = np.empty((len(table), 2, SIDE, SIDE), np.int8)
         for index, name in enumerate(table["image"]):
-            found[index] = np.round(planes(grey(data / "knee_kl" / "images" / name)) * STEP)
+            image = torch.from_numpy(grey(data / "knee_kl" / "images" / name).astype(np.float32))
+            found[index] = (look(image[None, None])[0] * STEP).round().numpy()
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             np.save(file, found)
@@ -183,7 +185,7 @@ def train(recipe: Mapping[str, Any], group: Knees, network: EfficientNetLite, ru
         with (run / "progress.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
-    network.load_state_dict(fit(network, plan, batch_loss, run, say, every=50))
+    network.load_state_dict(dict(fit(network, plan, batch_loss, run, Watch(every=50, say=say))))
     return network
 
 
