@@ -20,7 +20,8 @@ from coread.readers import study_ref
 from coread.readers.card import Card
 from coread.readers.image_doubt import doubt_of_card, grades_said
 from coread.readers.image_input import MIRROR, ImageInput
-from coread.readers.image_places import FINDERS, Place
+from coread.readers.image_place import Place
+from coread.readers.image_places import FINDERS
 from coread.reading import Evidence, Finding, Interval, ReaderRef, Reading, Total
 from coread.scoring import Item, ScoringSystem, system
 from coread.study import Image, Study
@@ -168,12 +169,12 @@ class ImageReader:
     def _side(self, study: Study, image: Image, place: Place) -> tuple[str | None, str | None]:
         if self.items[0].side is None:
             return None, None
-        if place.side is not None:
+        if place.side is not None and not place.guessed:
             return place.side, place.side_source
         stated = SIDES.get(image.facts.get("laterality", "").upper())
         if stated:
             return stated, study.side_source or "tag"
-        return study.side, study.side_source
+        return (study.side, study.side_source) if study.side else (place.side, place.side_source)
 
     def _graded(self, index: int, place: Place, side: tuple[str | None, str | None], size: tuple[int, ...]) -> tuple[Judged, float]:
         ready = prepare(place.pixels, self.input.preparation)

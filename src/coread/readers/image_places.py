@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from coread.readers.image_place import Place
+from coread.readers.knee_places import knees
+
 Plane = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A part of an image to grade.
-
-    Attributes:
-        pixels: (y, x) of the part.
-        left, top: column and row of its first pixel in the image.
-        side: ``left`` or ``right`` where the finder knows it.
-        side_source: what said so.
-    """
-
-    pixels: Plane
-    left: int = 0
-    top: int = 0
-    side: str | None = None
-    side_source: str | None = None
-
-
 Finder = Callable[[Plane, Mapping[str, str]], tuple[tuple[Place, ...], str]]
 """Image and its acquisition facts to places; where there is none, the reason as one sentence."""
 
@@ -38,4 +20,4 @@ def whole(pixels: Plane, facts: Mapping[str, str]) -> tuple[tuple[Place, ...], s
     return (Place(pixels),), ""
 
 
-FINDERS: Mapping[str, Finder] = {"whole": whole}
+FINDERS: Mapping[str, Finder] = {"whole": whole, "knees": knees}
