@@ -126,7 +126,7 @@ def main() -> None:
     if not given.toml:
         said = grades_said(shares, "ordinal")
         print("labels down, grades across:\n", pd.crosstab(truth, said).to_string())
-        both = compare_aucs(truth >= 2, shares[:, 2:].sum(axis=1), plain[:, 2:].sum(axis=1), patients)
+        both = compare_aucs(truth >= 2, np.stack([shares[:, 2:].sum(axis=1), plain[:, 2:].sum(axis=1)], axis=1), patients)
         print("AUC for grade 2 or more, difference to the baseline:", both)
 
 
