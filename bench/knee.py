@@ -71,7 +71,9 @@ def judged(folder: Path, table: pd.DataFrame) -> tuple[Floats, npt.NDArray[np.bo
             continue
         shares[k], read[k], side[k] = finding.probabilities, True, finding.side == row.side
         bounds = finding.interval
-        held[k] = bounds is not None and bounds.low is not None and bounds.high is not None and bounds.low <= row.kellgren_lawrence <= bounds.high
+        held[k] = (
+            bounds is not None and bounds.low is not None and bounds.high is not None and bounds.low <= row.kellgren_lawrence <= bounds.high
+        )
     return shares, held, side, read
 
 
@@ -126,7 +128,7 @@ def main() -> None:
     if not given.toml:
         said = grades_said(shares, "ordinal")
         print("labels down, grades across:\n", pd.crosstab(truth, said).to_string())
-        both = compare_aucs(truth >= 2, np.stack([shares[:, 2:].sum(axis=1), plain[:, 2:].sum(axis=1)], axis=1), patients)
+        both = compare_aucs(truth >= 2, np.stack([shares[:, 2:].sum(axis=1), plain[:, 2:].sum(axis=1)]), patients)
         print("AUC for grade 2 or more, difference to the baseline:", both)
 
 

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from knee import share, tables
 
-from coread.readers.image import ImageReader
+from coread.errors import OutOfScopeError
 from coread.readers.card import card
+from coread.readers.image import ImageReader
 from coread.simulate.knee_films import knee_film
 from coread.stats.kappa import cohen_kappa
 from coread.study import Image, Study
@@ -29,6 +30,14 @@ def study(pixels: np.ndarray, name: str) -> Study:
     """A study of one plain image."""
     plane = pixels.astype(np.float32)
     return Study("1", (Image(("y", "x"), plane.shape, lambda: plane, facts={}),), name)
+
+
+def graded(chosen: ImageReader, crop: np.ndarray) -> float:
+    """The grade of a crop as it is; no number where it is refused."""
+    try:
+        return float(chosen.read(study(crop, "crop")).findings[0].grade or 0.0)
+    except OutOfScopeError:
+        return float("nan")
 
 
 def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
@@ -58,7 +67,7 @@ def main() -> None:
         found = find_knees(film.pixels)
         try:
             said = {f.side: f for f in chosen.read(study(film.pixels, "film")).findings}
-        except Exception as error:
+        except OutOfScopeError as error:
             said = {}
             print(f"  film {index}: {str(error)[:150]}")
         for crop, box, side, truth in zip(crops, film.boxes_px, film.sides, rows["kellgren_lawrence"], strict=True):
@@ -67,29 +76,39 @@ def main() -> None:
             finding = said.get(side)
             close = best is not None and finding is not None and finding.evidence is not None and finding.evidence.box_px is not None
             right_place = close and overlap(finding.evidence.box_px, box) > 0.5
-            whole = chosen.read(study(crop, "crop")).findings[0]
+            whole = graded(chosen, crop)
             lines.append({
                 "patient": index, "knees": len(crops), "overlap": match, "found": match > 0.6, "inverted": film.inverted,
                 "polarity": best is not None and best.inverted == film.inverted, "sided": bool(right_place), "truth": truth,
                 "away": np.hypot(*(np.array(best.centre_px) + 0.5 - [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])) / (box[2] - box[0]) if best else np.nan,
                 "size": np.log((best.box_px[2] - best.box_px[0]) / (box[2] - box[0])) if best else np.nan,
-                "film": finding.grade if finding else np.nan, "crop": whole.grade, "extra": len(found) - len(crops),
+                "film": finding.grade if finding else np.nan, "crop": whole, "extra": len(found) - len(crops),
             })  # fmt: skip
     out = pd.DataFrame(lines)
     patients = out["patient"].to_numpy(np.int64)
     print(f"{len(pairs)} simulated films, {len(out)} knees, part {given.part}")
-    for name, column in (("found (overlap above 0.6)", "found"), ("polarity right", "polarity"), ("read at its place with its side", "sided")):
+    for name, column in (
+        ("found (overlap above 0.6)", "found"),
+        ("polarity right", "polarity"),
+        ("read at its place with its side", "sided"),
+    ):
         figure = share(name, out[column].to_numpy(bool), patients)
         print(f"  {name}: {figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f}), n = {figure.n}")
     hit = out[out["found"]]
     print(f"  films with a knee too many: {(out['extra'] > 0).mean():.3f}")
-    print(f"  place away from the truth, share of the square: median {hit['away'].median():.3f}, 95th percentile {hit['away'].quantile(0.95):.3f}")
-    print(f"  size against the truth: median factor {np.exp(hit['size'].median()):.3f}, 5th to 95th percentile {np.exp(hit['size'].quantile(0.05)):.3f} to {np.exp(hit['size'].quantile(0.95)):.3f}")
+    print(
+        f"  place away from the truth, share of the square: median {hit['away'].median():.3f}, 95th percentile {hit['away'].quantile(0.95):.3f}"
+    )
+    print(
+        f"  size against the truth: median factor {np.exp(hit['size'].median()):.3f}, 5th to 95th percentile {np.exp(hit['size'].quantile(0.05)):.3f} to {np.exp(hit['size'].quantile(0.95)):.3f}"
+    )
     both = out.dropna(subset=["film", "crop"])
     print(f"  same grade on the film as on the crop: {(both['film'] == both['crop']).mean():.3f}, n = {len(both)}")
     for column in ("crop", "film"):
         kappa = cohen_kappa(both[["truth", column]].to_numpy(float), weights="quadratic")
-        print(f"  {column}: same grade as the label {(both[column] == both['truth']).mean():.3f}, quadratic kappa {kappa.estimate:.3f} ({kappa.low:.3f} to {kappa.high:.3f})")
+        print(
+            f"  {column}: same grade as the label {(both[column] == both['truth']).mean():.3f}, quadratic kappa {kappa.estimate:.3f} ({kappa.low:.3f} to {kappa.high:.3f})"
+        )
 
 
 if __name__ == "__main__":

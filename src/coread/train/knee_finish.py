@@ -77,5 +77,5 @@ def finish(data: Path, weights: Path, out: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    for key, value in finish(Path(sys.argv[1]), Path(sys.argv[2]) / CHECKPOINT, Path(sys.argv[3])).items():
-        print(f"{key} = {value!r}")
+    for _key, _value in finish(Path(sys.argv[1]), Path(sys.argv[2]) / CHECKPOINT, Path(sys.argv[3])).items():
+        pass

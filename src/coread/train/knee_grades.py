@@ -64,7 +64,9 @@ def knees(data: Path, part: str, kept: Path | None = None) -> Knees:
     table = pd.read_csv(data / "knee_kl" / f"labels_{part}.csv")
     wrong = table[~table["kellgren_lawrence"].isin(range(5))]
     if len(wrong):
-        raise DefinitionError(f"labels_{part}.csv: {wrong['image'].iloc[0]} has grade {wrong['kellgren_lawrence'].iloc[0]}, expected 0 to 4")
+        raise DefinitionError(
+            f"labels_{part}.csv: {wrong['image'].iloc[0]} has grade {wrong['kellgren_lawrence'].iloc[0]}, expected 0 to 4"
+        )
     file = None if kept is None else kept / f"{part}_planes.npy"
     if file is not None and file.is_file():
         found = np.load(file)

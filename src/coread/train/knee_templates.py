@@ -12,7 +12,7 @@ from scipy.cluster.vq import kmeans2
 
 from coread.train.knee_grades import grey, held_out
 from coread.train.recipe import RECIPES, read_toml
-from coread.vision.knees import LOCAL_SHARE, TEMPLATE, reduced_to, local_contrast, side_plane
+from coread.vision.knees import LOCAL_SHARE, TEMPLATE, local_contrast, reduced_to, side_plane
 
 GROUPS = 4
 RIDGE = 30.0
