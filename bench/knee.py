@@ -3,7 +3,8 @@
     COREAD_DATA=DATA python bench/knee.py --part tune      # the 390 patients that the calibration was fitted on
     COREAD_DATA=DATA python bench/knee.py                  # the validation part, opened once
 
-Every knee goes through the reader as `coread read` does, so that a refusal counts as one. ``--toml`` prints the figures as the card has them.
+Every knee goes through the reader as `coread read` does, so that a refusal counts as one.
+``--toml`` prints the figures as the card has them.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def baseline(folder: Path, learn: pd.DataFrame, test: pd.DataFrame) -> Floats:
 
 
 def judged(folder: Path, table: pd.DataFrame) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Probabilities (n, 5), whether the grade's 90 % interval holds the label, whether the side is right, and whether it was read at all."""
+    """Probabilities (n, 5), whether the grade's 90 % interval holds the label, whether the side is right, and whether it was read."""
     chosen = reader("knee_kl", threads=1)
     shares, held, side, read = np.full((len(table), 5), 0.2), *np.zeros((3, len(table)), dtype=bool)
     for k, row in enumerate(table.itertuples()):

@@ -80,7 +80,7 @@ def main() -> None:
             lines.append({
                 "patient": index, "knees": len(crops), "overlap": match, "found": match > 0.6, "inverted": film.inverted,
                 "polarity": best is not None and best.inverted == film.inverted, "sided": bool(right_place), "truth": truth,
-                "away": np.hypot(*(np.array(best.centre_px) + 0.5 - [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])) / (box[2] - box[0]) if best else np.nan,
+                "away": np.hypot(*(np.array(best.centre_px) + 0.5 - [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])) / (box[2] - box[0]) if best else np.nan,  # noqa: E501
                 "size": np.log((best.box_px[2] - best.box_px[0]) / (box[2] - box[0])) if best else np.nan,
                 "film": finding.grade if finding else np.nan, "crop": whole, "extra": len(found) - len(crops),
             })  # fmt: skip
@@ -97,17 +97,17 @@ def main() -> None:
     hit = out[out["found"]]
     print(f"  films with a knee too many: {(out['extra'] > 0).mean():.3f}")
     print(
-        f"  place away from the truth, share of the square: median {hit['away'].median():.3f}, 95th percentile {hit['away'].quantile(0.95):.3f}"
+        f"  place away from the truth, share of the square: median {hit['away'].median():.3f}, 95th percentile {hit['away'].quantile(0.95):.3f}"  # noqa: E501
     )
     print(
-        f"  size against the truth: median factor {np.exp(hit['size'].median()):.3f}, 5th to 95th percentile {np.exp(hit['size'].quantile(0.05)):.3f} to {np.exp(hit['size'].quantile(0.95)):.3f}"
+        f"  size against the truth: median factor {np.exp(hit['size'].median()):.3f}, 5th to 95th percentile {np.exp(hit['size'].quantile(0.05)):.3f} to {np.exp(hit['size'].quantile(0.95)):.3f}"  # noqa: E501
     )
     both = out.dropna(subset=["film", "crop"])
     print(f"  same grade on the film as on the crop: {(both['film'] == both['crop']).mean():.3f}, n = {len(both)}")
     for column in ("crop", "film"):
         kappa = cohen_kappa(both[["truth", column]].to_numpy(float), weights="quadratic")
         print(
-            f"  {column}: same grade as the label {(both[column] == both['truth']).mean():.3f}, quadratic kappa {kappa.estimate:.3f} ({kappa.low:.3f} to {kappa.high:.3f})"
+            f"  {column}: same grade as the label {(both[column] == both['truth']).mean():.3f}, quadratic kappa {kappa.estimate:.3f} ({kappa.low:.3f} to {kappa.high:.3f})"  # noqa: E501
         )
 
 

@@ -1,7 +1,7 @@
 """The knees of a radiograph as places to grade: what is no view of a knee from the front is refused, and each knee gets its side.
 
-On a film of both knees the patient's right knee stands on the left, as for any view from the front, unless a marker says otherwise. One knee
-has the side of its marker, else of tag or sidecar, else the side that the joint itself looks like.
+On a film of both knees the patient's right knee stands on the left, as for any view from the front, unless a marker says otherwise. One
+knee has the side of its marker, else of tag or sidecar, else the side that the joint itself looks like.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def refused_by_facts(facts: Mapping[str, str]) -> str | None:
 
 
 def sided(found: Sequence[FoundKnee], markers: Sequence[Marker]) -> tuple[tuple[str | None, ...], str]:
-    """The side of each knee, from left to right in the image, and what said so; no sides and the reason where they contradict each other."""
+    """The side of each knee, from left to right, and what said so; no sides and the reason where they contradict each other."""
     if len(found) == 1:
         letters = {marker.side for marker in markers if not marker.mirrored}
         if len(letters) == 1:

@@ -1,8 +1,8 @@
 """Films of one or both knees made around crops of real knees: shafts, soft tissue, collimator, markers, and where each knee is.
 
 Only the crops are real. What lies beyond them is drawn from their own borders: the rows at top and bottom go on as shafts that grow
-narrower, the columns at the sides fade into air. Such films test whether a knee is found, cut and sided the same way; they say nothing about
-how well real films are read.
+narrower, the columns at the sides fade into air. Such films test whether a knee is found, cut and sided the same way; they say nothing
+about how well real films are read.
 """
 
 from __future__ import annotations

@@ -37,7 +37,9 @@ LEVEL, PASSED, MAP_QUANTILE = 0.9, 0.995, 0.95
 def squares(data: Path, table: pd.DataFrame) -> npt.NDArray[np.float16]:
     """Knees as the reader feeds them, (n, 224, 224) in 0..1."""
     folder = data / "knee_kl" / "images"
-    return np.stack([prepare(grey(folder / name).astype(np.float32) / 255, HOW).plane for name in table["image"]]).astype(np.float16)
+    return np.stack([prepare(grey(folder / name).astype(np.float32) / np.float32(255), HOW).plane for name in table["image"]]).astype(
+        np.float16
+    )
 
 
 def descriptors_of(grader: KneeGrader, planes: npt.NDArray[np.float16], size: int = 32) -> npt.NDArray[np.float64]:

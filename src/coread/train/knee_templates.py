@@ -37,7 +37,7 @@ def make(data: Path, out: Path) -> None:
     table = table[learned]
     joints, sides = [], []
     for name in table["image"]:
-        image = grey(data / "knee_kl" / "images" / name).astype(np.float32) / 255
+        image = grey(data / "knee_kl" / "images" / name).astype(np.float32) / np.float32(255)
         joints.append(local_contrast(reduced_to(image, TEMPLATE, TEMPLATE), LOCAL_SHARE * TEMPLATE))
         sides.append(side_plane(image))
     both = np.concatenate([np.stack(joints), np.stack(joints)[:, :, ::-1]]).reshape(2 * len(joints), -1).astype(np.float64)

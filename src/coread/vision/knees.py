@@ -180,8 +180,9 @@ def _peaks(pixels: Plane) -> list[_Peak]:
         strength = np.abs(values)
         top = (strength == ndimage.maximum_filter(strength, size=TEMPLATE // 2)) & (strength > NEEDED - 0.1)
         for y, x in np.argwhere(top):
-            place = ((v + 0.0) / factor * back for v in (x, y))
-            found.append(_Peak(*place, size * back, float(strength[y, x]), bool(values[y, x] < 0)))
+            found.append(
+                _Peak(float(x) / factor * back, float(y) / factor * back, size * back, float(strength[y, x]), bool(values[y, x] < 0))
+            )
     kept: list[_Peak] = []
     for peak in sorted(found, key=lambda p: -p.score):
         if all(np.hypot(peak.x - other.x, peak.y - other.y) > 0.6 * max(peak.size, other.size) for other in kept):
