@@ -85,7 +85,8 @@ def knees(data: Path, part: str, kept: Path | None = None) -> Knees:
 def grey(path: Path) -> npt.NDArray[np.uint8]:
     """An image file as one plane of grey."""
     image = img_as_ubyte(imread(path))
-    return image if image.ndim == 2 else image[..., 0]
+    plane: npt.NDArray[np.uint8] = image if image.ndim == 2 else image[..., 0]
+    return plane
 
 
 def held_out(patients: npt.NDArray[np.str_], every: int) -> npt.NDArray[np.bool_]:
@@ -168,7 +169,8 @@ def start_network(recipe: Mapping[str, Any], start: Path) -> EfficientNetLite:
     own = folded(torch.load(start, weights_only=True), COLOURS)
     network.load_state_dict(network.state_dict() | own)
     freeze(network)
-    return network.to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)
+    return network
 
 
 def train(recipe: Mapping[str, Any], group: Knees, network: EfficientNetLite, run: Path) -> EfficientNetLite:

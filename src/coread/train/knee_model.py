@@ -50,4 +50,5 @@ def knee_grader(network: EfficientNetLite) -> KneeGrader:
     with torch.no_grad():
         grader.score.weight.copy_(torch.cat([network.middle.weight, network.score.weight], dim=1))
         grader.threshold.copy_(network.middle.bias + network.score.bias)
-    return grader.eval()
+    grader.eval()
+    return grader
