@@ -16,17 +16,20 @@ from coread.errors import DefinitionError
 from coread.vision.network import Network
 
 
-def export_onnx(network: nn.Module, shape: tuple[int, ...], path: Path, facts: Mapping[str, object]) -> float:
-    """Writes a network and compares the engine's output with torch's.
+def export_onnx(
+    network: nn.Module, shape: tuple[int, ...], path: Path, facts: Mapping[str, object], outputs: tuple[str, ...] = ("maps",)
+) -> float:
+    """Writes a network and compares the engine's outputs with torch's.
 
     Args:
         network: in its final state.
         shape: of one input without the batch, which stays free.
         path: ONNX file.
         facts: kept in the file's metadata; values that are no text become JSON.
+        outputs: a name for each output.
 
     Returns:
-        The largest difference between the engine and torch over a batch of two, relative to the largest output.
+        The largest difference between the engine and torch over batches of two and five, relative to the largest output.
 
     Raises:
         DefinitionError: the difference is above 1e-3.
@@ -41,16 +44,21 @@ def export_onnx(network: nn.Module, shape: tuple[int, ...], path: Path, facts: M
             (probe,),
             str(path),
             input_names=["image"],
-            output_names=["maps"],
-            dynamic_axes={"image": {0: "batch"}, "maps": {0: "batch"}},
+            output_names=list(outputs),
+            dynamic_axes={name: {0: "batch"} for name in ("image", *outputs)},
             opset_version=18,
             dynamo=False,
         )
     write_facts(path, facts)
-    with torch.no_grad():
-        wanted = network(probe).numpy()
-    got = Network(path, threads=1).run(probe.numpy())[0]
-    difference = float(np.abs(got - wanted).max() / max(float(np.abs(wanted).max()), 1e-9))
+    engine = Network(path, threads=1)
+    difference = 0.0
+    for count in (2, 5):
+        probe = torch.rand((count, *shape), generator=torch.Generator().manual_seed(count))
+        with torch.no_grad():
+            out = network(probe)
+        for wanted, got in zip(out if isinstance(out, tuple) else (out,), engine.run(probe.numpy()), strict=True):
+            largest = max(float(wanted.abs().max()), 1e-9)
+            difference = max(difference, float(np.abs(got - wanted.numpy()).max()) / largest)
     if difference > 1e-3:
         raise DefinitionError(f"{path}: the exported network differs from the trained one by {difference:.1e} of its largest output")
     return difference
