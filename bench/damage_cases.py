@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-
 from coread.simulate.damage import apply_damage, draw_patient_damage
 from coread.simulate.second_damage import apply_second_damage, draw_second_patient
+
 from coread.train.hand_damage_data import RealHand, names_of, patients, real_hand
 from coread.vision.damage import EROSION_SITES, NARROWING_SITES, HandView, site_inputs
 from coread.vision.landmarks import HandLocator

@@ -263,9 +263,8 @@ def read_prepared(folder: Path, split: str) -> Prepared:
 def main() -> None:
     """Command: DATA PREPARED [JOBS]."""
     jobs = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-    prepare(
-        Path(sys.argv[1]), Path(sys.argv[2]), {"train": 4, "validation": 4, "simulated": 60}, jobs, lambda text: print(text, flush=True)
-    )  # noqa: T201
+    rounds = {"train": 4, "validation": 4, "simulated": 60}
+    prepare(Path(sys.argv[1]), Path(sys.argv[2]), rounds, jobs, lambda text: print(text, flush=True))  # noqa: T201
 
 
 if __name__ == "__main__":
