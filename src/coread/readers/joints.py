@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,18 +14,21 @@ import numpy.typing as npt
 from coread.errors import OutOfScopeError
 from coread.readers import study_ref
 from coread.readers.card import Card
+from coread.readers.erosions import erosion_findings
+from coread.readers.rounding import point
 from coread.readers.sides import decide_sides
-from coread.readers.spaces import space_findings
+from coread.readers.spaces import measured_spaces, space_findings
 from coread.reading import Evidence, Finding, ReaderRef, Reading, Total
 from coread.scoring import Item, ScoringSystem, system
 from coread.stats.ordinal import sum_interval
 from coread.study import Image, Study
-from coread.vision.landmarks import Hand, HandLocator
+from coread.vision.damage import DamageGrader, HandView
+from coread.vision.landmarks import Hand, HandLocator, Place
 from coread.vision.marker import MarkerReader
 from coread.vision.maturity import Maturity, MaturityReader, anchors_of_places
 from coread.vision.scope import ScopeCheck
 
-NARROWING = "joint_space_narrowing"
+NARROWING, EROSION = "joint_space_narrowing", "erosion"
 SIDES = ("left", "right")
 Pixels = npt.NDArray[np.float32]
 
@@ -66,6 +69,7 @@ class JointsReader:
         self.markers = MarkerReader(card.checked("hand_marker"), threads)
         self.maturity = MaturityReader(card.checked("hand_maturity"), threads)
         self.scope = ScopeCheck(card.checked("hand_scope"), threads)
+        self.damage = DamageGrader(card.checked("hand_damage"), threads) if EROSION in card.assesses else None
 
     def read(self, study: Study) -> Reading:
         """The reading of a study of one or two hands.
@@ -74,7 +78,7 @@ class JointsReader:
             OutOfScopeError: no image of the study is a hand radiograph that can be read; the message says why.
         """
         seen = self._look(study)
-        findings = tuple(f for hand in seen.hands for f in self._findings(hand))
+        findings = self._findings(seen.hands)
         sources = {hand.side_source for hand in seen.hands}
         return Reading(
             uid=f"2.25.{uuid4().int}",
@@ -168,21 +172,39 @@ class JointsReader:
     def _items(self, side: str, feature: str) -> list[Item]:
         return [i for i in self.system.items if i.side == side and i.feature == feature and i.region == f"hand_{side}"]
 
-    def _findings(self, seen: SeenHand) -> list[Finding]:
+    def _findings(self, hands: Sequence[SeenHand]) -> tuple[Finding, ...]:
+        """Every item of the hands, in the order of the system, measurements after the grades."""
         findings: list[Finding] = []
-        readable = []
-        for feature in self.system.features:
-            for item in self._items(seen.side, feature):
-                place = seen.hand.places[item.site]
-                reason = self._why_not(seen, item)
-                if reason is None:
-                    readable.append(item)
-                    continue
-                evidence = Evidence(seen.image, _point(place.center_px)) if place.inside else None
-                findings.append(Finding(item.site, item.side, item.feature, unreadable=reason, evidence=evidence))
-        findings += space_findings(readable, seen.hand, seen.pixels, seen.image, seen.spacing_mm)
+        readable: list[list[Item]] = [[] for _ in hands]
+        for seen, items in zip(hands, readable, strict=True):
+            for feature in self.system.features:
+                for item in self._items(seen.side, feature):
+                    place = seen.hand.places[item.site]
+                    reason = self._why_not(seen, item)
+                    if reason is None:
+                        items.append(item)
+                        continue
+                    evidence = Evidence(seen.image, point(place.center_px)) if place.inside else None
+                    findings.append(Finding(item.site, item.side, item.feature, unreadable=reason, evidence=evidence))
+        narrowing = [[item for item in items if item.feature == NARROWING] for items in readable]
+        measured = [measured_spaces(items, one.hand, one.pixels, one.spacing_mm) for items, one in zip(narrowing, hands, strict=True)]
+        for seen, items, spaces in zip(hands, narrowing, measured, strict=True):
+            findings += space_findings(items, spaces, seen.image, seen.spacing_mm)
+        if self.damage is not None:
+            views = [
+                HandView(one.pixels, self._looked_at(one), one.hand.length_px, one.hand.pose.mirrored, one.side == "right", spaces)
+                for one, spaces in zip(hands, measured, strict=True)
+            ]
+            level = self.damage.calibration.outline
+            for seen, items, sites in zip(hands, readable, self.damage.grade(views), strict=True):
+                findings += erosion_findings([item for item in items if item.feature == EROSION], sites, seen.image, level)
         order = {item.key: i for i, item in enumerate(self.system.items)}
-        return sorted(findings, key=lambda f: order.get((f.site, f.side, f.feature), len(order)))
+        return tuple(sorted(findings, key=lambda f: order.get((f.site, f.side, f.feature), len(order))))
+
+    def _looked_at(self, seen: SeenHand) -> Mapping[str, Place]:
+        """The places that were found surely enough to be looked at."""
+        least = self.card.parameters["place_confidence"]
+        return {name: place for name, place in seen.hand.places.items() if place.inside and place.confidence >= least}
 
     def _why_not(self, seen: SeenHand, item: Item) -> str | None:
         place = seen.hand.places[item.site]
@@ -222,7 +244,3 @@ class JointsReader:
                 sites_unreadable=score.sites_unreadable,
             )
         return totals
-
-
-def _point(point: tuple[float, float]) -> tuple[float, float]:
-    return round(float(point[0]), 2), round(float(point[1]), 2)
