@@ -209,7 +209,7 @@ def _shard(task: tuple[Path, int, list[tuple[RealHand, RealHand]]]) -> int:
         table = joined([damaged_patient(pair, first + k) for k, pair in enumerate(pairs)])
         part = path.with_suffix(".part")
         with part.open("wb") as file:
-            np.savez_compressed(file, **{f.name: getattr(table, f.name) for f in fields(Prepared)})  # type: ignore[arg-type]
+            np.savez_compressed(file, **{f.name: getattr(table, f.name) for f in fields(Prepared)})
         part.replace(path)
     return len(pairs)
 
