@@ -1,17 +1,19 @@
 """Real joints narrowed digitally by known amounts: does the measurement follow?
 
 The distal bone of a real radiograph is moved toward the proximal one along the joint's axis, by a share of the space as it was
-measured before; where the two then meet the brighter one shows. Nothing here is shared with the simulator. Hands: the Digital Hand
+measured before. Where their blurred edges meet, what each takes from the beam adds up (less the gap's own floor), as on a film; with
+``--brighter`` the brighter one shows, as up to version 0.1.0 of the card: that leaves a dark cusp of half the bone's depth between bones
+that touch, which no film shows. Nothing here is shared with the simulator. Hands: the Digital Hand
 Atlas with points by hand, and those near-adult hands that set no norm, at the places of the landmark networks.
 
-    COREAD_DATA=... python bench/narrow_real.py
+    COREAD_DATA=... python bench/narrow_real.py [--brighter]
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,15 +27,24 @@ SHARES = (0.0, 0.2, 0.4, 0.6, 0.8)
 FOCAL_WIDTH = 0.16
 
 
-def narrowed(pixels: np.ndarray, place: Place, space: Space, shift_px: float, focal_at: float | None = None) -> np.ndarray:
+@dataclass(frozen=True, slots=True)
+class Move:
+    """How far the distal bone moves, px; where along the joint (bone widths) only a part of its end moves (None: all of it); and whether
+    the brighter one shows where the bones' blurred edges meet, instead of their sum."""
+
+    shift_px: float
+    focal_at: float | None = None
+    brighter: bool = False
+
+
+def narrowed(pixels: np.ndarray, place: Place, space: Space, move: Move) -> np.ndarray:
     """The radiograph with the distal bone moved toward the proximal one.
 
     Args:
         pixels: radiograph.
         place: gives the axis and the size of what is moved.
         space: gives the middle of the gap.
-        shift_px: how far the bone moves.
-        focal_at: where along the joint (bone widths) only a part of the bone end moves; None: all of it.
+        move: what moves.
     """
     axis = np.array(place.axis)
     side = np.array([-axis[1], axis[0]])
@@ -50,15 +61,19 @@ def narrowed(pixels: np.ndarray, place: Place, space: Space, shift_px: float, fo
     order = np.argsort(middle @ side)
     gap = np.interp(x, (middle @ side)[order], (middle @ axis)[order])
     # The shaft takes up the shift far from the joint, the flesh beside it.
-    shift = shift_px * np.clip((1.7 * w - (y - gap)) / (0.9 * w), 0, 1) * np.clip((0.95 * w - np.abs(x)) / (0.3 * w), 0, 1)
-    if focal_at is not None:
-        shift = shift * np.exp(-0.5 * ((x / w - focal_at) / FOCAL_WIDTH) ** 2)
+    shift = move.shift_px * np.clip((1.7 * w - (y - gap)) / (0.9 * w), 0, 1) * np.clip((0.95 * w - np.abs(x)) / (0.3 * w), 0, 1)
+    if move.focal_at is not None:
+        shift = shift * np.exp(-0.5 * ((x / w - move.focal_at) / FOCAL_WIDTH) ** 2)
     before = pixels[low_r:high_r, low_c:high_c]
     moved = map_coordinates(before, [rows - low_r + shift * axis[1], columns - low_c + shift * axis[0]], order=3, mode="nearest")
     # Beyond the gap as it was, only the moved bone shows; before the gap's new place, only the resting one.
     resting = y < gap
     arrived = y > gap - shift
-    out = np.where(resting & arrived, np.maximum(before, moved), np.where(resting, before, moved))
+    floor = map_coordinates(
+        before, [centre[1] + x * side[1] + gap * axis[1] - low_r, centre[0] + x * side[0] + gap * axis[0] - low_c], order=1, mode="nearest"
+    )
+    both = np.maximum(before, moved) if move.brighter else before + moved - floor
+    out = np.where(resting & arrived, both, np.where(resting, before, moved))
     result = pixels.copy()
     result[low_r:high_r, low_c:high_c] = out
     return result
@@ -82,7 +97,7 @@ def bootstrap(rows: np.ndarray, hands: np.ndarray, figure) -> tuple[float, float
 def main() -> None:
     if "COREAD_DATA" not in os.environ:
         sys.exit("COREAD_DATA must name the data folder")
-    data = Path(os.environ["COREAD_DATA"])
+    data, brighter = Path(os.environ["COREAD_DATA"]), "--brighter" in sys.argv
     hands: list[RealHand] = [*dha(data), *(located(h) for h in mature(data) if untuned(h))]
     rng = np.random.default_rng(5)
     general, focal, grades = [], [], []
@@ -97,7 +112,7 @@ def main() -> None:
             square = float(np.mean(direction @ axis))
             for share in SHARES:
                 shift = share * space.mean_px / square
-                image = narrowed(hand.pixels, place, space, shift)
+                image = narrowed(hand.pixels, place, space, Move(shift, brighter=brighter))
                 off = rng.normal(size=2) * 0.06 * place.width_px
                 again = replace(place, center_px=(place.center_px[0] + off[0], place.center_px[1] + off[1]))
                 joint = measure_spaces(image, [again, *(p for p in places if p is not place)])[0]
@@ -106,7 +121,7 @@ def main() -> None:
                 grade = grade_hand([joint, *(s for s in spaces if s is not space)])[0].grade
                 grades.append((share, grade))
             at = float(rng.choice([-0.15, 0.0, 0.15]))
-            image = narrowed(hand.pixels, place, space, 0.6 * space.mean_px, at)
+            image = narrowed(hand.pixels, place, space, Move(0.6 * space.mean_px, at, brighter))
             joint = measure_spaces(image, [place, *(p for p in places if p is not place)])[0]
             here = np.argmin(np.abs(space.positions - at)), np.argmin(np.abs(joint.positions - at))
             lost = (space.widths_px[here[0]] - joint.widths_px[here[1]]) / (0.6 * space.mean_px)

@@ -120,6 +120,15 @@ def mature(data: Path) -> Iterator[RealHand]:
         yield RealHand(image, pixels, {q.name: q for q in places}, length)
 
 
+def late(data: Path) -> Iterator[RealHand]:
+    """The hands of `hand_joints` of a bone age of 204 months or more that are not among those: nobody looked at them. Without places."""
+    folder = data / "hand_joints"
+    with (folder / "images.csv").open(newline="") as f:
+        rows = [r for r in csv.DictReader(f) if r["mature"] == "0" and int(r["bone_age_months"]) >= 204 and r["image"].endswith(".png")]
+    for row in rows:
+        yield RealHand(row["image"], grey(folder / "images" / row["image"]), {}, 1.0)
+
+
 # The hands that set the norms in coread.vision.expected_widths: figures are given on the others.
 TUNED = ("2278.png", "3168.png", "8540.png", "11043.png", "11450.png", "14466.png")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from real_places import Place, dha, located, mature, untuned
+from real_places import Place, dha, late, located, mature, untuned
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from coread.simulate.hand import simulate_hand
@@ -220,6 +220,7 @@ def on_real(data: Path) -> None:
     rng = np.random.default_rng(2)
     sets = {
         "near-adult, set no norm": [located(h) for h in mature(data) if untuned(h)],
+        "bone age 204 months or more, set no norm and tuned nothing": [located(h) for h in late(data)],
         "near-adult, set the norms": [located(h) for h in mature(data) if not untuned(h)],
         "Digital Hand Atlas, mature": [located(h) for h in dha(data) if h.name == "3231.png"],
         "Digital Hand Atlas, open plates (narrowing is not graded in use)": [located(h) for h in dha(data) if h.name != "3231.png"],

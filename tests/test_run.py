@@ -1,5 +1,11 @@
+import hashlib
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,8 +18,9 @@ from coread.formats.sr import read_sr
 from coread.formats.table import open_readings
 from coread.output import NAMES
 from coread.readers import Reader, reader
-from coread.run import exam_names, exams_for, read_exams
+from coread.run import exam_names, exams_for, read_exam, read_exams
 
+ALWAYS = {name for kind, name in NAMES.items() if kind != "seg"}  # there is no segmentation of nothing
 EXAM = Path(str(files("coread").joinpath("examples", "hand.dcm")))
 
 
@@ -34,7 +41,7 @@ def done(hands: Reader, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_output_tells_the_same_reading(done: Path) -> None:
     folder = done / "out" / "good"
-    assert {p.name for p in folder.iterdir()} == {*NAMES.values(), "run.json"}
+    assert {p.name for p in folder.iterdir()} == {*ALWAYS, "run.json"}
     whole = read_json(folder / NAMES["json"])
     coded = read_sr(folder / NAMES["sr"])
     table = open_readings(folder / NAMES["csv"])[0]
@@ -67,7 +74,8 @@ def test_the_record_says_what_was_done(done: Path) -> None:
     record = json.loads((done / "out" / "good" / "run.json").read_text())
     assert record["status"] == "read"
     assert record["card"]["id"] == "hand_svdh"
-    assert set(record["outputs"]) == set(NAMES.values())
+    assert set(record["outputs"]) == ALWAYS
+    assert record["segmentation"] == []
     assert record["inputs"][0]["path"].endswith("good.dcm")
     assert record["seconds"]["total"] >= record["seconds"]["read"] > 0
 
@@ -145,3 +153,123 @@ def test_another_exam_of_the_same_name_takes_no_folder(tmp_path: Path, hands: Re
     assert second[0].status == "refused"
     assert "holds the reading of another exam" in str(second[0].reason)
     assert (out / "hand" / "reading.json").is_file()
+
+
+def test_one_rule_for_what_a_folder_holds(tmp_path: Path, hands: Reader) -> None:
+    """Reading one exam into a folder of its own refuses what reading many refuses, and may replace its own reading."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    shutil.copy(EXAM, tmp_path / "a" / "hand.dcm")
+    shutil.copy(EXAM, tmp_path / "a" / "copy.dcm")
+    out = tmp_path / "out"
+    first = read_exam(tmp_path / "a" / "hand.dcm", hands, out, ("json",))
+    assert read_exam(tmp_path / "a" / "hand.dcm", hands, out, ("json",)).status == "read"
+    assert read_exam(tmp_path / "a" / "copy.dcm", hands, out, ("json",)).status == "read", "the same file under another name"
+    other = bytearray(EXAM.read_bytes())
+    other[:128] = b"another exam".ljust(128)
+    (tmp_path / "b" / "hand.dcm").write_bytes(other)
+    before = (out / "reading.json").read_bytes()
+    with pytest.raises(InputError, match="holds the reading of another exam"):
+        read_exam(tmp_path / "b" / "hand.dcm", hands, out, ("json",))
+    assert (out / "reading.json").read_bytes() == before
+    assert first.folder == out
+    with pytest.raises(InputError, match="name a new one"):
+        read_exam(EXAM, hands, "")
+
+
+COUNT = 7
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """Several exams to read."""
+    for number in range(COUNT):
+        shutil.copy(EXAM, tmp_path / f"exam{number}.dcm")
+    return tmp_path
+
+
+def started(desk: Path, *words: str) -> "subprocess.Popen[str]":
+    """`coread read` of all exams of a desk, in two processes that form a group of their own, as a terminal would start them."""
+    exams = [f"exam{number}.dcm" for number in range(COUNT)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "coread", "read", *exams, "-o", "out", "--write", "json,csv", "--jobs", "2", *words],
+        cwd=desk,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def whole(out: Path) -> list[str]:
+    """The names of the exam folders, each holding what its record says, to the byte."""
+    folders = sorted(p for p in out.iterdir() if not p.name.startswith("."))
+    for folder in folders:
+        record = json.loads((folder / "run.json").read_text())
+        assert record["status"] == "read"
+        assert {p.name for p in folder.iterdir()} == {"reading.json", "readings.csv", "run.json"}
+        for name, digest in record["outputs"].items():
+            assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    return [folder.name for folder in folders]
+
+
+def finished(desk: Path) -> None:
+    """A second run reads the rest, keeps what is there, and leaves nothing else."""
+    kept = {name: (desk / "out" / name / "reading.json").stat().st_mtime_ns for name in whole(desk / "out")}
+    assert 0 < len(kept) < COUNT
+    again = started(desk)
+    said, wrong = again.communicate(timeout=120)
+    assert again.returncode == 0, wrong
+    assert said.count("already read") == len(kept)
+    assert len(whole(desk / "out")) == COUNT
+    assert all((desk / "out" / name / "reading.json").stat().st_mtime_ns == at for name, at in kept.items())
+    assert not list((desk / "out").glob(".*"))
+
+
+def test_ctrl_c_leaves_whole_exams_and_the_same_command_goes_on(desk: Path) -> None:
+    run = started(desk)
+    assert run.stdout is not None
+    run.stdout.readline()
+    os.killpg(run.pid, signal.SIGINT)
+    _, wrong = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert wrong == "coread: stopped; what was finished is kept, the same command goes on from there\n"
+    assert not list((desk / "out").glob(".*"))
+    finished(desk)
+
+
+def test_ctrl_c_before_the_helper_stands_is_as_quiet(desk: Path) -> None:
+    run = started(desk)
+    deadline = time.monotonic() + 60
+    while not list(desk.glob("out/.*.part")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.killpg(run.pid, signal.SIGINT)
+    _, wrong = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert wrong == "coread: stopped; what was finished is kept, the same command goes on from there\n"
+    assert not list((desk / "out").glob(".*"))
+
+
+def test_a_killed_run_takes_its_helpers_along_and_the_next_one_clears_up(desk: Path) -> None:
+    run = started(desk)
+    assert run.stdout is not None
+    run.stdout.readline()
+    deadline = time.monotonic() + 60
+    while not list((desk / "out").glob(".*.part/*")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(run.pid, signal.SIGKILL)
+    # The pipes close once nobody holds them any more, so this waits for the helpers too.
+    run.communicate(timeout=30)
+    assert list((desk / "out").glob(".*.part")), "killed in the middle of an exam"
+    finished(desk)
+
+
+def test_two_runs_on_one_output_do_not_mix(desk: Path) -> None:
+    runs = [started(desk), started(desk)]
+    for run in runs:
+        _, wrong = run.communicate(timeout=120)
+        lines = [line for line in wrong.splitlines() if line]
+        assert all("another run is writing" in line and "wait for it" in line for line in lines), wrong
+        assert run.returncode == (1 if lines else 0)
+    assert len(whole(desk / "out")) == COUNT
+    assert not list((desk / "out").glob(".*"))

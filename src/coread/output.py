@@ -11,7 +11,8 @@ from coread.readers import study_ref
 from coread.reading import Reading
 from coread.study import Study
 
-NAMES = {"json": "reading.json", "csv": "readings.csv", "sr": "sr.dcm", "page": "page.html", "pdf": "page.pdf"}
+NAMES = {"json": "reading.json", "csv": "readings.csv", "sr": "sr.dcm", "seg": "seg.dcm", "page": "page.html", "pdf": "page.pdf"}
+"""Kind of output -> its file; a study of several images has one ``segN.dcm`` for each image with outlines, one without outlines none."""
 SUFFIXES = {".json": "json", ".csv": "csv", ".dcm": "sr", ".html": "page", ".pdf": "pdf"}
 
 
@@ -70,6 +71,10 @@ def with_images(reading: Reading, study: Study) -> Reading:
         raise InputError(
             f"{study.source}: is of patient {study.patient}, the reading is of patient {reading.study.patient}: give the exam that was read"
         )
+    if reading.signature is not None and study.patient and not reading.study.patient:
+        raise InputError(
+            f"{study.source}: is of patient {study.patient}, the reading was signed without one: sign it again with the exam (--exam)"
+        )
     ref = study_ref(study)
     return replace(
         reading,
@@ -79,26 +84,43 @@ def with_images(reading: Reading, study: Study) -> Reading:
     )
 
 
-def write_all(reading: Reading, folder: Path, study: Study, kinds: Iterable[str]) -> tuple[Reading, dict[str, list[str]]]:
+def write_all(reading: Reading, folder: Path, study: Study | None, kinds: Iterable[str]) -> tuple[Reading, dict[str, list[str]]]:
     """Write the outputs asked for into an existing folder.
 
     A plain image has no DICOM object for the SR to refer to, so a Secondary Capture of it is written first; the
     reading that is returned, and that all other outputs carry, refers to it.
 
     Returns:
-        The reading as written, and for each kind the names of its files.
+        The reading as written, and for each kind the names of its files; ``seg`` has none where nothing is outlined.
     """
+    from coread.formats.seg import outlined
+
     written: dict[str, list[str]] = {}
     wanted = tuple(kinds)
-    if "sr" in wanted:
+    outlines = outlined(reading) if "seg" in wanted else {}
+    if study is None and ("sr" in wanted or outlines):
+        raise InputError(f"{folder}: SR and SEG refer to the images that were read: give the study as well")
+    if study is not None and ("sr" in wanted or outlines):
+        single = len(study.images) == 1
         reading, study, captures = _with_dicom_images(
-            reading, study, lambda index: folder / ("image.dcm" if len(study.images) == 1 else f"image{index + 1}.dcm")
+            reading, study, lambda index: folder / ("image.dcm" if single else f"image{index + 1}.dcm")
         )
         written["secondary_capture"] = [path.name for path in captures]
     for kind in wanted:
-        _writer(kind)(reading, folder / NAMES[kind], study)
-        written[kind] = [NAMES[kind]]
-    return reading, {kind: names for kind, names in written.items() if names}
+        if kind == "seg":
+            written[kind] = [_write_seg(reading, folder, study, index) for index in outlines if study is not None]
+        else:
+            _writer(kind)(reading, folder / NAMES[kind], study)
+            written[kind] = [NAMES[kind]]
+    return reading, written
+
+
+def _write_seg(reading: Reading, folder: Path, study: Study, index: int) -> str:
+    from coread.formats.seg import write_seg
+
+    name = NAMES["seg"] if len(study.images) == 1 else f"seg{index + 1}.dcm"
+    write_seg(reading, folder / name, study, index)
+    return name
 
 
 def _with_dicom_images(reading: Reading, study: Study, place: Callable[[int], Path]) -> tuple[Reading, Study, list[Path]]:

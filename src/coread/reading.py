@@ -43,6 +43,8 @@ class Evidence:
         outline_px: corners of the region looked at as (column, row), where it is turned against the image.
         profile: what was measured along the joint, for the page: name -> numbers (``position``, ``width``, ...).
         map: name of the evidence map beside the reading.
+        lesions_px: outlines of what was found there, such as suspected erosions: each a polygon of (column, row) that closes
+            by itself, in the same pixels. Where two overlap, both hold the pixel.
     """
 
     image: int
@@ -51,6 +53,32 @@ class Evidence:
     outline_px: tuple[tuple[float, float], ...] = ()
     profile: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     map: str | None = None
+    lesions_px: tuple[tuple[tuple[float, float], ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a corrected finding said in the reading that was corrected; all None where that reading had no such finding."""
+
+    grade: float | None = None
+    value: float | None = None
+    unit: str | None = None
+    unreadable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who signed a reading and when, with the digest of what was signed (see ``reading_signature``).
+
+    Attributes:
+        by: name of the person.
+        at: ISO 8601 with time zone.
+        sha256: digest of the signed findings and totals.
+    """
+
+    by: str
+    at: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +97,7 @@ class Finding:
         evidence: where it was found.
         unreadable: why there is neither grade nor value.
         instance: tracking identifier of a lesion, where a site holds several.
+        was: what the corrected reading said here; None where this finding was not changed.
     """
 
     site: str
@@ -82,6 +111,7 @@ class Finding:
     evidence: Evidence | None = None
     unreadable: str | None = None
     instance: str | None = None
+    was: Before | None = None
 
     def __post_init__(self) -> None:
         said = (self.grade is not None) + (self.value is not None) + (self.unreadable is not None)
@@ -143,9 +173,10 @@ class Reading:
         totals: named totals that the findings allow; one whose region was not imaged is absent.
         created: ISO 8601 with time zone.
         status: ``unverified`` until a person signs.
-        basis: uid of the reading that this one corrects.
+        basis: uid of the reading that this one corrects, or is the signed copy of.
         read: repeat number of the same reader on the same study, from 1.
         warnings: what a person should know, one sentence each.
+        signature: who signed; there exactly when the status is ``signed``.
     """
 
     uid: str
@@ -159,6 +190,11 @@ class Reading:
     basis: str | None = None
     read: int = 1
     warnings: tuple[str, ...] = ()
+    signature: Signature | None = None
+
+    def __post_init__(self) -> None:
+        if (self.status == "signed") != (self.signature is not None):
+            raise ValueError(f"reading {self.uid}: its status is {self.status}, but it {'has' if self.signature else 'lacks'} a signature")
 
     def total(self, name: str) -> Total:
         """The named total.

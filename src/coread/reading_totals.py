@@ -43,6 +43,23 @@ def with_totals(reading: Reading, imaged: Collection[str] | None = None) -> Read
     return replace(reading, totals=totals)
 
 
+def with_corrected_totals(reading: Reading, basis: Reading) -> Reading:
+    """The corrected reading with its totals: those that no correction touches as they were, with their intervals; the others summed anew.
+
+    A total that was summed anew has no interval: the one that it had belongs to the grades before.
+
+    Raises:
+        InputError: as ``with_totals``.
+    """
+    before, after = grades_of(basis), grades_of(reading)
+    rules = system(reading.system).totals
+    summed = with_totals(reading).totals
+    same = {name for name, rule in rules.items() if all(before.get(item.key) == after.get(item.key) for item in rule.items)}
+    kept = {name: total for name, total in basis.totals.items() if name in same}
+    totals = {name: kept.get(name) or summed[name] for name in rules if name in kept or (name in summed and name not in same)}
+    return replace(reading, totals=totals)
+
+
 def missing_from(reading: Reading, imaged: Collection[str] | None = None) -> tuple[str, ...]:
     """One sentence for each total that is absent or lacks sites, why and which; same arguments as ``with_totals``."""
     return system(reading.system).explain_missing(grades_of(reading), imaged)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import re
-import shutil
-import signal
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +19,12 @@ from coread.errors import CoreadError, InputError, OutOfScopeError
 from coread.formats.open import Exam, find_exams, open_study
 from coread.output import NAMES, write_all
 from coread.readers import Reader
-from coread.readers import reader as load_reader
 from coread.reading import Reading
+from coread.run_folder import BusyError, claimed, empty, publish, record_of, refuse_foreign, taken_by
+from coread.run_pool import Helpers, shared
 from coread.study import Study
 
-RECORD = "run.json"
+HELPER = "coread.run_helper"
 MAX_NAME = 200
 """Bytes of a folder's name; file systems allow 255, of which the hash and the name while writing need some."""
 RECORDED_VERSIONS = ("coread", "numpy", "scipy", "onnxruntime", "pydicom", "highdicom")
@@ -34,7 +32,10 @@ RECORDED_VERSIONS = ("coread", "numpy", "scipy", "onnxruntime", "pydicom", "high
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one exam: ``read``, ``kept`` (already there) or ``refused`` with its reason."""
+    """What became of one exam: ``read``, ``kept`` (already there) or ``refused`` with its reason.
+
+    ``stopped`` tells a refusal that says nothing about the exam, because its files or its folder could not be had; no record is kept.
+    """
 
     exam: str
     folder: Path
@@ -42,20 +43,28 @@ class Outcome:
     reason: str | None = None
     reading: Reading | None = None
     seconds: float = 0.0
+    stopped: bool = False
+
+
+Task = tuple[Exam, Path, tuple[str, ...], bool]
+"""An exam, the folder for its outputs, what to write, and whether to read it again."""
 
 
 def read_exam(path: str | Path, reader: Reader, out: str | Path, kinds: Sequence[str] = tuple(NAMES)) -> Outcome:
-    """Read the one exam at a path and write its outputs into the folder ``out`` itself.
+    """Read the one exam at a path and write its outputs into the folder ``out`` itself, again where it was read before.
 
     Raises:
-        CoreadError: the exam cannot be opened or is refused; the record says why, nothing else is left.
+        InputError: the exam cannot be opened, or ``out`` holds the reading of another exam or what Coread did not write.
+        OutOfScopeError: the exam is refused; the record says why, nothing else is left.
     """
     folder = Path(out)
+    if not folder.name:
+        raise InputError(f"{folder}: the outputs take the place of their folder as a whole; name a new one with -o")
     _make(folder.parent)
-    study = open_study(path)
-    outcome = _read(str(path), study, reader, folder, tuple(kinds), again=True)
+    exam = Exam(Path(path), open_study(path))
+    outcome = read_task(reader, (exam, folder, tuple(kinds), True))
     if outcome.status == "refused":
-        raise OutOfScopeError(outcome.reason or "refused")
+        raise (InputError if outcome.stopped else OutOfScopeError)(outcome.reason or "refused")
     return outcome
 
 
@@ -65,7 +74,7 @@ def read_exams(
     out: str | Path,
     kinds: Sequence[str] = tuple(NAMES),
     again: bool = False,
-    jobs: int = 1,
+    jobs: int | Helpers = 1,
 ) -> Iterator[Outcome]:
     """Read many exams, each into its own folder under ``out``; a bad one is an outcome, not the end.
 
@@ -76,9 +85,10 @@ def read_exams(
         exams: what was found; see `coread.find_exams`.
         reader: who reads them.
         out: folder of folders; made where it is missing.
-        kinds: outputs to write, out of json, csv, sr, page, pdf.
+        kinds: outputs to write, out of json, csv, sr, seg, page, pdf.
         again: read again what was already read.
-        jobs: exams read at the same time, each in a process with a reader of its own.
+        jobs: exams read at the same time, one here, each other in a process with a reader of its own; or the helpers for that, where
+            they were started before.
 
     Raises:
         InputError: ``out`` cannot be made, or an exam's folder under it holds what Coread did not write.
@@ -86,39 +96,50 @@ def read_exams(
     root = Path(out)
     _make(root)
     tasks = [(exam, root / name, tuple(kinds), again) for exam, name in zip(exams, exam_names(exams), strict=True)]
-    if jobs < 2:
-        for task in tasks:
-            yield _outcome(reader, *task)
-        return
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, (reader.card.path,))
+    here = partial(read_task, reader)
+    if isinstance(jobs, int):
+        jobs = min(jobs, len(tasks))
+        if jobs < 2:
+            yield from map(here, tasks)
+            return
+        jobs = Helpers(jobs - 1, HELPER)
+    helper = import_module(HELPER)
+    yield from shared(here, partial(helper.read_there, reader.card.path), tasks, jobs)
+
+
+def read_task(reader: Reader, task: Task) -> Outcome:
+    """One exam read into its folder, which is ours alone meanwhile; what stops it is an outcome."""
+    exam, folder, kinds, again = task
+    source, start = str(exam.path), time.perf_counter()
     try:
-        yield from pool.map(_in_worker, tasks)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-_WORKER: list[Reader] = []
-
-
-def _start_worker(card: Path) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _WORKER.append(load_reader(card, threads=1))
-
-
-def _in_worker(task: tuple[Exam, Path, tuple[str, ...], bool]) -> Outcome:
-    return _outcome(_WORKER[0], *task)
-
-
-def _outcome(reader: Reader, exam: Exam, folder: Path, kinds: tuple[str, ...], again: bool) -> Outcome:
-    taken = _taken_by_another(folder, str(exam.path))
-    if taken is not None:
-        reason = f"{exam.path}: {folder} holds the reading of another exam, {taken}; choose another folder with -o"
-        return Outcome(str(exam.path), folder, "refused", reason)
-    if exam.study is None:
-        reason = exam.error or "cannot be opened"
-        _write_record(folder, _record(str(exam.path), None, reader, {}) | {"status": "refused", "reason": reason})
-        return Outcome(str(exam.path), folder, "refused", reason)
-    return _read(str(exam.path), exam.study, reader, folder, kinds, again)
+        record = _record(source, exam.study, reader, _hashes(exam.study))
+    except OSError as error:
+        return Outcome(source, folder, "refused", f"{source}: cannot be read: {error.strerror or error}", stopped=True)
+    hashes = {i["path"]: i["sha256"] for i in record["inputs"]}
+    refuse_foreign(folder)
+    if not again and exam.study is not None and _is_done(folder, record, kinds):
+        return Outcome(source, folder, "kept")
+    try:
+        with claimed(folder) as part:
+            other = taken_by(folder, source, hashes)
+            if other is not None:
+                reason = f"{source}: {folder} holds the reading of another exam, {other}; choose another folder with -o"
+                return Outcome(source, folder, "refused", reason, stopped=True)
+            reading = None
+            try:
+                if exam.study is None:
+                    raise InputError(exam.error or "cannot be opened")
+                reading, record = _read(exam.study, reader, part, kinds, record)
+            except CoreadError as error:
+                empty(part)
+                record |= {"status": "refused", "reason": str(error)}
+            publish(part, folder, record)
+    except BusyError:
+        reason = f"{source}: another run is writing {folder} at this moment; wait for it, or choose another folder with -o"
+        return Outcome(source, folder, "refused", reason, stopped=True)
+    except OSError as error:
+        raise InputError(f"{folder}: the outputs cannot be written: {error.strerror or error}") from None
+    return Outcome(source, folder, record["status"], record.get("reason"), reading, time.perf_counter() - start)
 
 
 def exams_for(paths: Iterable[str | Path], out: str | Path) -> list[Exam]:
@@ -153,42 +174,22 @@ def exam_names(exams: Iterable[Exam]) -> list[str]:
     return names
 
 
-def _read(source: str, study: Study, reader: Reader, folder: Path, kinds: tuple[str, ...], again: bool) -> Outcome:
+def _read(study: Study, reader: Reader, folder: Path, kinds: tuple[str, ...], record: dict[str, Any]) -> tuple[Reading, dict[str, Any]]:
+    """The reading of a study, its outputs written into a folder, and the record with what was done."""
     start = time.perf_counter()
-    _refuse_foreign(folder)
-    try:
-        record = _record(source, study, reader, _hashes(study))
-    except OSError as error:
-        return Outcome(source, folder, "refused", f"{source}: cannot be read: {error.strerror or error}")
-    if not again and _is_done(folder, record, kinds):
-        return Outcome(source, folder, "kept")
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        reading = reader.read(study)
-        seconds = {"read": round(time.perf_counter() - start, 3)}
-        part.mkdir()
-        reading, written = write_all(reading, part, study, kinds)
-        seconds["total"] = round(time.perf_counter() - start, 3)
-        record |= {
-            "status": "read",
-            "reading": reading.uid,
-            "seconds": seconds,
-            "warnings": list(reading.warnings),
-            "outputs": {n: _sha256(part / n) for names in written.values() for n in names},
-            "secondary_capture": written.get("secondary_capture", []),
-        }
-        (part / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        _clear(folder)
-        part.rename(folder)
-    except CoreadError as error:
-        _write_record(folder, record | {"status": "refused", "reason": str(error)})
-        return Outcome(source, folder, "refused", str(error), seconds=time.perf_counter() - start)
-    except OSError as error:
-        raise InputError(f"{folder}: the outputs cannot be written: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return Outcome(source, folder, "read", None, reading, time.perf_counter() - start)
+    reading = reader.read(study)
+    seconds = {"read": round(time.perf_counter() - start, 3)}
+    reading, written = write_all(reading, folder, study, kinds)
+    seconds["total"] = round(time.perf_counter() - start, 3)
+    return reading, record | {
+        "status": "read",
+        "reading": reading.uid,
+        "seconds": seconds,
+        "warnings": list(reading.warnings),
+        "outputs": {n: sha256_of(folder / n) for names in written.values() for n in names},
+        "secondary_capture": written.get("secondary_capture", []),
+        "segmentation": written.get("seg"),
+    }
 
 
 def _record(source: str, study: Study | None, reader: Reader, hashes: dict[str, str]) -> dict[str, Any]:
@@ -202,11 +203,12 @@ def _record(source: str, study: Study | None, reader: Reader, hashes: dict[str, 
         "images": [{"source": i.source, "uid": i.uid, "frame": i.frame} for i in images],
         "card": {"id": reader.card.id, "version": reader.card.version, "sha256": reader.card.sha256},
         "device": "cpu",
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of Python and the packages that a record names."""
     found = {"python": platform.python_version()}
     for name in RECORDED_VERSIONS:
         try:
@@ -216,58 +218,27 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _hashes(study: Study) -> dict[str, str]:
-    return {source: _sha256(Path(source)) for source in dict.fromkeys(i.source for i in study.images) if source}
+def _hashes(study: Study | None) -> dict[str, str]:
+    images = study.images if study else ()
+    return {source: sha256_of(Path(source)) for source in dict.fromkeys(i.source for i in images) if source}
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Hash of a file, for a record."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_done(folder: Path, record: dict[str, Any], kinds: tuple[str, ...]) -> bool:
-    try:
-        old = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
+    old = record_of(folder)
     same = ("inputs", "card", "study", "versions")
+    segmentation = old.get("segmentation")
     return (
-        isinstance(old, dict)
-        and old.get("status") == "read"
+        old.get("status") == "read"
         and all(old.get(key) == record[key] for key in same)
-        and all((folder / NAMES[kind]).is_file() for kind in kinds)
+        and all((folder / NAMES[kind]).is_file() for kind in kinds if kind != "seg")
+        and ("seg" not in kinds or (isinstance(segmentation, list) and all((folder / str(name)).is_file() for name in segmentation)))
     )
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """A folder that is about to be replaced must be one of ours: it is missing, empty, or holds our record."""
-    if folder.exists() and not (folder.is_dir() and ((folder / RECORD).is_file() or not any(folder.iterdir()))):
-        raise InputError(
-            f"{folder}: exists and was not written by Coread, so it is not replaced; move it away or choose another folder with -o"
-        )
-
-
-def _taken_by_another(folder: Path, exam: str) -> str | None:
-    """The other exam that a folder of ours holds the reading of; None where it is free or holds this one's."""
-    try:
-        old = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    other = old.get("exam") if isinstance(old, dict) and old.get("status") == "read" else None
-    return other if isinstance(other, str) and Path(other).resolve() != Path(exam).resolve() else None
-
-
-def _clear(folder: Path) -> None:
-    _refuse_foreign(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write_record(folder: Path, record: dict[str, Any]) -> None:
-    _clear(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{RECORD}.part"
-    part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(folder / RECORD)
 
 
 def _make(folder: Path) -> None:

@@ -69,7 +69,7 @@ def test_read_goes_on_past_a_bad_exam_and_exits_1(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["read", "x.dcm", "-o", "out", "--write", "jpeg"], 1, "--write 'jpeg': use one or more of json,csv,sr,page,pdf"),
+        (["read", "x.dcm", "-o", "out", "--write", "jpeg"], 1, "--write 'jpeg': use one or more of json,csv,sr,seg,page,pdf"),
         (["read", "x.dcm", "-o", "out", "-m", "foot"], 1, "no model 'foot'"),
         (["read"], 2, "Missing"),
         (["report", "x.txt", "-o", "x.html"], 1, "cannot tell the format"),

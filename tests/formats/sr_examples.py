@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from coread.geometry import Grid
-from coread.reading import Evidence, Finding, ImageRef, Interval, ReaderRef, Reading, StudyRef, Total
+from coread.reading import Before, Evidence, Finding, ImageRef, Interval, ReaderRef, Reading, StudyRef, Total
+from coread.reading_signature import signed
 from coread.scoring import system
 from coread.study import Image, Study
 
@@ -35,6 +36,11 @@ def study(images: int = 1, patient: str | None = "P-17") -> Study:
 def study_ref(of: Study) -> StudyRef:
     images = tuple(ImageRef(i.source, i.uid, i.sop_class, i.frame, *i.shape[:2]) for i in of.images)
     return StudyRef(of.source, of.uid, of.patient, 182.625, "tag", images)
+
+
+def _bites(column: float, row: float, count: int) -> tuple[tuple[tuple[float, float], ...], ...]:
+    """Outlines of suspected lesions around a place, as many as asked for."""
+    return tuple(((column + n, row - 1.5), (column + n + 2.25, row + n / 3), (column - n, row + 2.5)) for n in range(count))
 
 
 def reading(of: Study) -> Reading:
@@ -70,7 +76,7 @@ def reading(of: Study) -> Reading:
                 grade=grade,
                 probabilities=chances,
                 interval=Interval(expected, 0.0, 3.0, 0.9),
-                evidence=place,
+                evidence=replace(place, lesions_px=_bites(column, row, int(grade))),
             )
         )
         width = float(draw.uniform(0.5, 2))
@@ -98,18 +104,20 @@ def reading(of: Study) -> Reading:
 
 
 def person_reading(of: Study) -> Reading:
-    """A person's signed correction of it."""
-    return replace(
+    """A person's correction of it, signed by that person."""
+    corrected = replace(
         reading(of),
-        uid="2.25.4002",
+        uid="2.25.4003",
         reader=ReaderRef("person", "Åsa Öberg = R1"),
         basis="2.25.4001",
-        status="signed",
         read=2,
         findings=(
-            Finding("MCP 2", "left", "erosion", grade=3.0),
-            Finding("MCP 2", "left", "joint_space_narrowing", unreadable="überlagert; 重なり", instance="L-1"),
+            Finding("MCP 2", "left", "erosion", grade=3.0, was=Before(unreadable="not assessed by this model")),
+            Finding("MCP 2", "left", "joint_space_narrowing", unreadable="überlagert; 重なり", instance="L-1", was=Before(2.0)),
+            Finding("MCP 3", "left", "joint_space_width", value=1.5, unit="mm", was=Before(value=1.25, unit="mm")),
+            Finding("MCP 3", "left", "erosion", grade=0.0, was=Before()),
         ),
         totals={},
         warnings=(),
     )
+    return signed(corrected, "2.25.4002", corrected.reader.id, "2026-02-03T08:00:00.5+01:00")

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 
 from coread.errors import InputError
 from coread.formats.reading_json import SCHEMA_FILE, read_json, write_json
-from coread.reading import Evidence, Finding, ImageRef, Interval, ReaderRef, Reading, StudyRef, Total
+from coread.reading import Before, Evidence, Finding, ImageRef, Interval, ReaderRef, Reading, Signature, StudyRef, Total
+from coread.reading_signature import digest, signed
 
 SCHEMA = json.loads(SCHEMA_FILE.read_text())
 
-FULL = Reading(
-    uid="2.25.77",
+FULL = signed(Reading(
+    uid="2.25.76",
     reader=ReaderRef("model", "hand_svdh", "0.1.0", "ab" * 32),
     system="svdh",
     study=StudyRef(
@@ -36,19 +37,21 @@ FULL = Reading(
                 1, (100.25, 1 / 3), (90.0, 80.0, 110.0, 95.5),
                 ((90.1, 80.2), (110.3, 80.4), (110.5, 95.6), (90.7, 95.8)),
                 {"position": (0.0, 0.5, 1.0), "width": (1.2, 1.1, 0.9)}, "map.png",
-            ),
+                (((95.5, 84.0), (99.25, 84.5), (97.0, 1 / 7 + 90)), ((1.0, 2.0), (3.0, 2.0), (3.0, 4.0), (1.0, 4.0))),
+            ), was=Before(1.0),
         ),
         Finding("MCP 2", "left", "joint_space_width", value=1.0 / 7, unit="mm", interval=Interval(1.0 / 7, 0.1, 0.2, 0.95)),
         Finding("radiocarpal", "right", "joint_space_narrowing", unreadable="outside the image", evidence=Evidence(0, (-3.0, 5.0))),
-        Finding("MCP 3", "right", "erosion", grade=5.0, instance="lesion 1"),
+        Finding("MCP 3", "right", "erosion", grade=5.0, instance="lesion 1", was=Before()),
+        Finding("MCP 4", "right", "erosion", grade=1.0, was=Before(unreadable="not assessed")),
+        Finding("MCP 3", "left", "joint_space_width", value=1.5, unit="mm", was=Before(value=1.25, unit="mm")),
     ),
     totals={"hand_left_narrowing": Total(2.0, 60.0, 1.0, 4.5, 0.9, 1), "hand_right_narrowing": Total(0.0, 60.0)},
     created="2026-03-01T10:00:00+01:00",
-    status="signed",
-    basis="2.25.76",
+    basis="2.25.75",
     read=3,
     warnings=("a warning",),
-)  # fmt: skip
+), "2.25.77", "Dr Å", "2026-03-02T10:00:00+01:00")  # fmt: skip
 BARE = Reading("2.25.1", ReaderRef("person", "anna"), "svdh", StudyRef("s1"), (), {}, "2026-03-01T10:00:00+00:00")
 
 
@@ -140,7 +143,7 @@ def _text(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 TEXT = ""
 FAULTS: list[tuple[dict[str, Any], str, bool]] = [
-    ({"schema": "coread.reading/2"}, "schema: expected coread.reading/1, got 'coread.reading/2'", True),
+    ({"schema": "coread.reading/3"}, "schema: expected coread.reading/2 or coread.reading/1, got 'coread.reading/3'", True),
     ({"schema": ...}, "no key 'schema'", True),
     ({"uid": ...}, "uid: is missing", True),
     ({"uid": 7}, "uid: expected text, got 7", True),
@@ -163,6 +166,17 @@ FAULTS: list[tuple[dict[str, Any], str, bool]] = [
     ({"findings/0/evidence/center_px": [1]}, "findings[0].evidence.center_px: expected 2 numbers", True),
     ({"findings/0/evidence/outline_px/1": [1, 2, 3]}, "outline_px[1]: expected 2 numbers", True),
     ({"findings/0/evidence/outline_px": 5}, "outline_px: expected a list", True),
+    ({"findings/0/evidence/lesions_px": 5}, "lesions_px: expected a list", True),
+    ({"findings/0/evidence/lesions_px/0": [[1, 2], [3, 4]]}, "lesions_px[0]: expected a list of 3 or more corners", True),
+    ({"findings/0/evidence/lesions_px/1/2": [1]}, "lesions_px[1][2]: expected 2 numbers", True),
+    ({"findings/0/was/grade": "x"}, "findings[0].was.grade: expected a finite number", True),
+    ({"signature/by": ...}, "signature.by: is missing", True),
+    ({"signature": None}, "its status is signed, but it lacks a signature", False),
+    ({"status": "unverified"}, "its status is unverified, but it has a signature", False),
+    ({"signature/at": "2026-03-02"}, "expected ISO 8601 with time zone", False),
+    ({"findings/0/grade": 3}, "is not what Dr Å signed on 2026-03-02T10:00:00+01:00: its findings or totals were altered", False),
+    ({"totals/hand_left_narrowing/value": 3}, "altered since", False),
+    ({"study/patient": "P 8"}, "altered since", False),
     ({"findings/0/evidence/profile": []}, "profile: expected an object", True),
     ({"findings/0/evidence/profile/width": 1}, "profile.width: expected a list", True),
     ({"findings/0/evidence/image": -1}, "evidence.image: expected a whole number from 0", True),
@@ -212,6 +226,36 @@ def test_foreign_files(tmp_path: Path, content: bytes, says: str) -> None:
     path = tmp_path / "reading.json"
     path.write_bytes(content)
     with pytest.raises(InputError, match=says):
+        read_json(path)
+
+
+def first_schema(content: dict[str, Any]) -> dict[str, Any]:
+    """As the first version wrote it: without the keys that came later."""
+    old = {key: value for key, value in content.items() if key != "signature"} | {"schema": "coread.reading/1"}
+    for finding in old["findings"]:
+        del finding["was"]
+        if finding["evidence"]:
+            del finding["evidence"]["lesions_px"]
+    return old
+
+
+@pytest.mark.parametrize("reading", [replace(FULL, status="unverified", signature=None), BARE], ids=["full", "bare"])
+def test_a_file_of_the_first_version_still_opens(tmp_path: Path, reading: Reading) -> None:
+    content = first_schema(json.loads(write_json(reading, tmp_path / "new.json").read_text()))
+    (tmp_path / "old.json").write_text(json.dumps(content))
+    bare = tuple(replace(f, was=None, evidence=f.evidence and replace(f.evidence, lesions_px=())) for f in reading.findings)
+    assert read_json(tmp_path / "old.json") == replace(reading, findings=bare)
+    assert jsonschema.Draft202012Validator(SCHEMA).is_valid(content)
+
+
+def test_a_person_who_signed_under_the_first_version_still_has_and_a_model_never_did(tmp_path: Path) -> None:
+    content = first_schema(json.loads(write_json(BARE, tmp_path / "new.json").read_text())) | {"status": "signed"}
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(content))
+    assert read_json(path) == replace(BARE, status="signed", signature=Signature("anna", BARE.created, digest(BARE)))
+    content["reader"]["kind"] = "model"
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="status is signed, but it lacks a signature"):
         read_json(path)
 
 

@@ -21,6 +21,7 @@ from coread.errors import InputError
 from coread.formats import sr_codes, sr_items
 from coread.formats.sr import read_sr, with_identity, write_sr
 from coread.reading import Evidence, Finding, ImageRef, Interval, ReaderRef, Reading, Total
+from coread.reading_signature import signed
 from coread.scoring import Code, system, systems
 from coread.study import Study
 from tests.formats.sr_examples import CARD_SHA256, DX, image, person_reading, reading, study
@@ -102,12 +103,54 @@ def test_a_signed_reading_of_a_person_comes_back_and_is_verified_by_that_person(
     ds = pydicom.dcmread(tmp_path / "sr.dcm")
     assert (ds.VerificationFlag, ds.PreliminaryFlag) == ("VERIFIED", "FINAL")
     assert ds.VerifyingObserverSequence[0].VerifyingObserverName == "Åsa Öberg   R1"
-    assert ds.VerifyingObserverSequence[0].VerificationDateTime == "20260201093000.123456+0100"
+    assert ds.VerifyingObserverSequence[0].VerificationDateTime == "20260203080000.500000+0100"
     earlier = ds.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0]
-    write_sr(reading(exam), tmp_path / "earlier.dcm", exam)
+    write_sr(replace(whole, uid="2.25.4003", status="unverified", signature=None), tmp_path / "earlier.dcm", exam)
     assert earlier.SeriesInstanceUID == pydicom.dcmread(tmp_path / "earlier.dcm").SeriesInstanceUID
-    assert earlier.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == whole.basis
+    assert earlier.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == whole.basis == "2.25.4003"
     assert not _named(ds, "Intended use")
+
+
+def test_a_model_reading_that_a_person_signed_is_verified_and_says_research_use_no_more(tmp_path: Path) -> None:
+    exam = study()
+    whole = signed(with_identity(reading(exam), exam), "2.25.4009", "Dr A = B", "2026-02-03T08:00:00+00:00")
+    assert _round(whole, exam, tmp_path) == whole
+    ds = pydicom.dcmread(tmp_path / "sr.dcm")
+    assert ds.VerificationFlag == "VERIFIED"
+    assert ds.VerifyingObserverSequence[0].VerifyingObserverName == "Dr A   B"
+    assert not _named(ds, "Intended use")
+    assert "unverified" not in ds.SeriesDescription
+
+
+def test_an_sr_that_was_altered_after_it_was_signed_is_refused(tmp_path: Path) -> None:
+    exam = study()
+    write_sr(person_reading(exam), tmp_path / "sr.dcm", exam)
+    ds = pydicom.dcmread(tmp_path / "sr.dcm")
+    ds.PatientID = "P-18"
+    ds.save_as(tmp_path / "other.dcm")
+    with pytest.raises(InputError, match=r"is not what Åsa Öberg = R1 signed on 2026-02-03.*altered since"):
+        read_sr(tmp_path / "other.dcm")
+
+
+def test_an_sr_that_another_program_verified_names_who_did(tmp_path: Path) -> None:
+    exam = study()
+    whole = with_identity(reading(exam), exam)
+    write_sr(whole, tmp_path / "sr.dcm", exam)
+    ds = pydicom.dcmread(tmp_path / "sr.dcm")
+    ds.VerificationFlag = "VERIFIED"
+    with pytest.raises(InputError, match="does not say by whom"):
+        _saved_and_read(ds, tmp_path)
+    observer = Dataset()
+    observer.VerifyingObserverName, observer.VerificationDateTime, observer.VerifyingOrganization = "Doe^Jane", "20260303", "Ward 3"
+    ds.VerifyingObserverSequence = [observer]
+    found = _saved_and_read(ds, tmp_path)
+    assert found.signature is not None
+    assert (found.status, found.signature.by, found.signature.at) == ("signed", "Doe^Jane", "2026-03-03T00:00:00+00:00")
+
+
+def _saved_and_read(ds: Dataset, folder: Path) -> Reading:
+    ds.save_as(folder / "verified.dcm")
+    return read_sr(folder / "verified.dcm")
 
 
 def test_a_model_says_research_use_unverified(tmp_path: Path) -> None:
@@ -375,6 +418,10 @@ def _with_patient(patient: str) -> Callable[[Reading, Study], tuple[Reading, Stu
     return lambda whole, exam: (replace(whole, study=replace(whole.study, patient=patient)), replace(exam, patient=patient))
 
 
+def _altered(whole: Reading, exam: Study) -> tuple[Reading, Study]:
+    return replace(signed(whole, "2.25.8", "Dr A", whole.created), findings=whole.findings[1:]), exam
+
+
 WIDTH = ("MCP 2", "left", "joint_space_width")
 
 
@@ -390,7 +437,7 @@ WIDTH = ("MCP 2", "left", "joint_space_width")
         (_with_exam(patient="other"), "is of patient other"),
         (_with_reading(uid="no uid"), "is no DICOM UID"),
         (_with_reading(basis="2.25." + "1" * 64), "is no DICOM UID"),
-        (_with_reading(status="signed"), "names the person who signed"),
+        (_altered, "altered since"),
         (_with_reading(reader=ReaderRef("person", " ")), "has no id"),
         (_with_reading(created="yesterday"), "expected ISO 8601"),
         (_with_reading(created="2026-02-01T09:30:00"), "no time zone"),

@@ -1,12 +1,9 @@
 """Programs that are not ours judge an SR, and each is shown to notice a broken one."""
 
 import json
-import socket
 import subprocess
-import time
 import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from coread.formats.sr import read_sr, with_identity, write_sr
+from tests.formats.archive import Archive
 from tests.formats.sr_examples import person_reading, reading, study
 from tests.programs import program
 
@@ -176,59 +174,6 @@ def test_highdicom_notices_another_template_and_a_number_without_unit(tmp_path: 
 
 
 # Orthanc
-
-
-class Archive:
-    def __init__(self, port: int) -> None:
-        self.address = f"http://127.0.0.1:{port}"
-
-    def ask(self, path: str, body: bytes | None = None) -> bytes:
-        with urllib.request.urlopen(urllib.request.Request(self.address + path, data=body), timeout=30) as answer:
-            content: bytes = answer.read()
-        return content
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
-    """A real Orthanc with an empty store, without plugins, on this machine alone."""
-    found = program("Orthanc")
-    folder = tmp_path_factory.mktemp("orthanc")
-    port = _free_port()
-    settings = {
-        "Name": "coread test",
-        "StorageDirectory": str(folder / "store"),
-        "IndexDirectory": str(folder / "store"),
-        "Plugins": [],
-        "HttpServerEnabled": True,
-        "HttpPort": port,
-        "DicomServerEnabled": False,
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-    }
-    (folder / "orthanc.json").write_text(json.dumps(settings))
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([found, str(folder / "orthanc.json")], stdout=log, stderr=log)
-    store = Archive(port)
-    try:
-        for _ in range(300):
-            try:
-                store.ask("/system")
-                break
-            except urllib.error.URLError:
-                assert process.poll() is None, (folder / "log").read_text()
-                time.sleep(0.1)
-        else:
-            raise AssertionError((folder / "log").read_text())
-        yield store
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 def test_orthanc_stores_it_and_gives_it_back(sr_file: Path, archive: Archive, tmp_path: Path) -> None:

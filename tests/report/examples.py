@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from coread.reading import Evidence, Finding, ImageRef, Interval, ReaderRef, Reading, StudyRef, Total
+from coread.reading import Before, Evidence, Finding, ImageRef, Interval, ReaderRef, Reading, StudyRef, Total
 from coread.scoring import system
 from coread.study import Image, Study
 
@@ -155,3 +156,35 @@ def two_hands() -> tuple[Reading, Study]:
     study = Study("2.25.988", (make_image(pixels),), "exam/hands.png", "RA-0043", None, "2026-02-11")
     findings = hand_findings("left", 0, 10, 830, mm=0.15) + hand_findings("right", 860, 10, 830, mm=0.15, seed=2)
     return make_reading(findings, study, warnings=()), study
+
+
+def lesion_around(center: tuple[float, float], radius: float, seed: int = 3) -> tuple[tuple[float, float], ...]:
+    """A crooked outline beside a place, as of a suspected erosion."""
+    rng = np.random.default_rng(seed)
+    angles = np.linspace(0, 2 * np.pi, 14, endpoint=False)
+    far = radius * rng.uniform(0.7, 1.2, 14)
+    return tuple(
+        (center[0] + 1.4 * radius + x, center[1] - radius + y) for x, y in zip(far * np.cos(angles), far * np.sin(angles), strict=True)
+    )
+
+
+def corrected_hand() -> tuple[Reading, Study]:
+    """A person's correction of a hand whose erosions were graded and outlined: a grade lowered, one raised, one taken for unreadable."""
+    reading, study = one_hand()
+    findings = []
+    for finding in reading.findings:
+        if finding.feature == "erosion" and finding.evidence is not None and finding.evidence.center_px is not None:
+            grade = {"MCP 2": 2.0, "MCP 3": 1.0, "PIP 3": 3.0, "ulna": 2.0}.get(finding.site, 0.0)
+            outline = (lesion_around(finding.evidence.center_px, 14.0),) if grade else ()
+            chances = tuple(0.7 if g == grade else 0.06 for g in range(6))
+            finding = replace(finding, grade=grade, unreadable=None, probabilities=chances)
+            finding = replace(finding, evidence=Evidence(0, finding.evidence.center_px, lesions_px=outline))
+            if finding.site == "MCP 3":
+                finding = replace(finding, probabilities=(), was=Before(grade=3.0))
+            if finding.site == "PIP 2":
+                finding = replace(finding, grade=None, probabilities=(), unreadable="a ring lies over it", was=Before(grade=1.0))
+        if finding.site == "CMC 5" and finding.feature != "erosion":
+            finding = replace(finding, grade=2.0, unreadable=None, was=Before(unreadable="the bones overlap"))
+        findings.append(finding)
+    person = ReaderRef("person", "Dr Ada Example")
+    return make_reading(findings, study, reader=person, basis="2.25.1234567890", uid="2.25.99", totals=totals_of(findings)), study

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image as Pillow
 
 from coread.reading import Finding, ReaderRef, Reading, StudyRef, Total
+from coread.reading_signature import signed
 from coread.report.paper import Paper, in_font
 from coread.report.pdf import write_pdf
 from coread.scoring import system, systems
@@ -136,9 +137,10 @@ def test_nothing_is_noted_where_every_sign_is_there(pdf: Path) -> None:
 
 def test_a_signed_reading_says_so(one_hand: tuple[Reading, Study], tmp_path: Path) -> None:
     reading, study = one_hand
-    write_pdf(replace(reading, status="signed", reader=ReaderRef("person", "reader A")), tmp_path / "a.pdf", study)
+    person = replace(reading, reader=ReaderRef("person", "reader A"))
+    write_pdf(signed(person, "2.25.8", "Dr B", "2026-03-05T09:00:00+01:00"), tmp_path / "a.pdf", study)
     pages = pages_of(tmp_path / "a.pdf")
-    assert all(text.lstrip().startswith("Signed reading") for text in pages)
+    assert all(text.lstrip().startswith("Signed reading: signed by Dr B on 2026-03-05 09:00 UTC+01:00") for text in pages)
     assert "unverified" not in "".join(pages)
 
 
@@ -179,3 +181,18 @@ def _outside(path: Path) -> list[str]:
     return [
         word for left, top, right, bottom, word in boxes if float(left) < 30 or float(right) > 565 or float(top) < 20 or float(bottom) > 830
     ]
+
+
+def test_a_name_without_end_is_laid_out_in_time() -> None:
+    """A reader's name of 100,000 characters once took hours, each line measured from every end."""
+    paper = Paper("banner", "foot", "title", "2026-01-01T00:00:00+00:00")
+    name = "x" * 50_000 + "é€" * 25_000
+    start = time.process_time()
+    lines = paper.lines(f"Dr {name}", 70, 9.5)
+    clipped = paper.clipped(name, 70, 9.5)
+    assert time.process_time() - start < 2
+    assert "".join(lines) == f"Dr{name}"
+    assert all(0 < paper.width(line) <= 70 for line in lines)
+    assert min(paper.width(line) for line in lines[1:-1]) > 60
+    assert clipped[:-1] == name[: len(clipped) - 1]
+    assert 65 < paper.width(clipped) <= 70

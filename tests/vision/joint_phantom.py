@@ -24,6 +24,7 @@ class Joint:
     shift_mm: float = 0.0
     tilt_deg: float = 0.0
     rim_mm: float = 0.5
+    lip_mm: float = 0.0
     fused: bool = False
     seed: int = 0
 
@@ -74,7 +75,9 @@ def draw(joint: Joint, name: str = "MCP 2") -> tuple[np.ndarray, Place]:
     if joint.fused:
         shell = shell * (np.abs(u) > 0.75 * half)
     skin = np.clip(1 - (u / (1.5 * half)) ** 2, 0, 1) ** 0.5
-    image = 0.06 + 0.28 * skin + inside * (0.22 + 0.18 * shell)
+    # the front and back rim of the cup reach over the head, thinner than the bone behind its floor
+    lip = (distal + joint.lip_mm > 0) & (v > -0.6 * half) & (np.abs(du) < half)
+    image = 0.06 + 0.28 * skin + np.maximum(inside * (0.22 + 0.18 * shell), 0.16 * lip if joint.lip_mm else 0.0)
     texture = gaussian_filter(rng.normal(size=image.shape), 0.25 / step)
     image = image + inside * 0.02 * texture / texture.std()
     image = gaussian_filter(image, joint.blur_mm / step)

@@ -66,6 +66,25 @@ def test_a_hand_of_wide_spaces_is_judged_by_its_own() -> None:
     assert wide.expected_px > alone.expected_px
 
 
+def test_knuckles_have_a_level_of_their_own() -> None:
+    knuckles = [name for name in EXPECTED if name.startswith("MCP")]
+    results = grade_hand(hand(dict.fromkeys(knuckles, 0.85)))
+    alone = of(grade_hand(hand({"MCP 3": 0.85})), "MCP 3")
+    assert of(results, "MCP 3").probabilities[0] > alone.probabilities[0]
+    assert of(results, "MCP 3").expected_px < alone.expected_px
+    levels = [of(results, name).expected_px / (expected_width(name).share * BONE_PX) for name in ("MCP 3", "PIP 3")]
+    assert levels[0] < 0.97 * levels[1]
+    damaged = grade_hand(hand(dict.fromkeys(knuckles, 0.85) | {"MCP 3": 0.85 * 0.6}))
+    assert of(damaged, "MCP 3").probabilities[0] < 0.1
+
+
+def test_a_faint_gap_in_the_wrist_is_doubted() -> None:
+    clear = space("radiocarpal", 0.65)
+    faint = replace(clear, quality=0.4)
+    rest = [s for s in hand() if s.name != "radiocarpal"]
+    assert grade_hand([faint, *rest])[0].probabilities[0] > grade_hand([clear, *rest])[0].probabilities[0]
+
+
 def test_a_hand_narrow_throughout_is_still_narrow() -> None:
     assert np.mean([r.grade for r in grade_hand(hand(level=0.4)) if r.grade is not None]) >= 1.5
 

@@ -53,6 +53,28 @@ def test_edges_are_given_in_the_image() -> None:
     assert np.linalg.norm(np.subtract(space.center_px, place.center_px)) * joint.spacing_mm < 0.4
 
 
+@pytest.mark.parametrize("gap_mm", [1.6, 2.2])
+@pytest.mark.parametrize("lip_mm", [0.5, 1.0])
+def test_the_floor_of_the_cup_is_the_edge_not_its_lip(gap_mm: float, lip_mm: float) -> None:
+    assert width_mm(Joint(gap_mm=gap_mm, lip_mm=lip_mm))[0] == pytest.approx(gap_mm, abs=0.15)
+
+
+def test_a_slit_that_blur_has_filled_is_narrow_beside_the_hands_open_gaps() -> None:
+    open_gap, place = draw(Joint(gap_mm=1.6, blur_mm=0.3), "MCP 3")
+    slit, _ = draw(Joint(gap_mm=0.25, blur_mm=0.3, seed=1), "MCP 2")
+    pixels = np.concatenate([open_gap, slit, open_gap])
+    centre, height = np.array(place.center_px), open_gap.shape[0]
+    there = draw(Joint(gap_mm=0.25, blur_mm=0.3, seed=1), "MCP 2")[1].center_px
+    places = [
+        place,
+        replace(place, name="MCP 2", center_px=(there[0], there[1] + height)),
+        replace(place, name="MCP 4", center_px=(centre[0], centre[1] + 2 * height)),
+    ]
+    spaces = measure_spaces(pixels, places)
+    assert spaces[0].mean_px * 0.1 == pytest.approx(1.6, abs=0.1)
+    assert spaces[1].mean_px * 0.1 < 0.45
+
+
 def test_focal_loss_shows_in_the_minimum_at_its_place() -> None:
     joint = Joint(gap_mm=1.6, focal_loss_mm=0.8)
     pixels, place = draw(joint)

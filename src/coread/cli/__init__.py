@@ -1,4 +1,4 @@
-"""The command line: each command parses, calls and prints; refusals are one sentence on standard error and exit 1."""
+"""The command line: each command parses, calls and prints; refusals are one sentence on standard error and exit 1, Ctrl-C exits 130."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import sys
 
 import typer
 
-from coread.cli import check, demo, listing, read, report
+from coread.cli import check, correct, demo, listing, read, report, sign
 from coread.errors import CoreadError
+
+STOPPED = 130
+"""Exit code after Ctrl-C."""
 
 app = typer.Typer(
     name="coread",
@@ -23,6 +26,8 @@ app.command("list")(listing.listing)
 app.command("check")(check.check)
 app.command("read")(read.read)
 app.command("report")(report.report)
+app.command("correct")(correct.correct)
+app.command("sign")(sign.sign)
 app.command("demo")(demo.demo)
 
 
@@ -46,9 +51,12 @@ def main() -> None:
     except CoreadError as error:
         sys.stderr.write(f"coread: {error}\n")
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        # Typer turns Ctrl-C into an exit with 130, the code that shells know it by, and says nothing.
+        if isinstance(end, SystemExit) and end.code != STOPPED:
+            raise
         sys.stderr.write("coread: stopped; what was finished is kept, the same command goes on from there\n")
-        sys.exit(1)
+        sys.exit(STOPPED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -28,5 +28,6 @@ def demo(
         typer.echo(f"  {name.replace('_', ' ')}: {total_text(total)}")
     typer.echo(f"Read in {outcome.seconds:.1f} s:")
     for kind, name in NAMES.items():
-        typer.echo(f"  {kind:5s} {outcome.folder / name}")
+        if (outcome.folder / name).is_file():
+            typer.echo(f"  {kind:5s} {outcome.folder / name}")
     typer.echo(f"Open {outcome.folder / NAMES['page']} in a browser.")

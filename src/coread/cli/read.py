@@ -12,6 +12,7 @@ import typer
 from coread.cli.say import say_json
 from coread.reading import Reading, Total
 
+ALL_KINDS = "json,csv,sr,seg,page,pdf"
 HEADLINES = ("hands_narrowing", "hand_left_narrowing", "hand_right_narrowing")
 
 
@@ -19,24 +20,28 @@ def read(
     exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the outputs, one folder an exam.")],
     model: Annotated[str, typer.Option("-m", "--model", help="A model of `coread list models`, or the path of a card.")] = "hand_svdh",
-    write: Annotated[str, typer.Option(help="Outputs to write, out of json,csv,sr,page,pdf.")] = "json,csv,sr,page,pdf",
+    write: Annotated[str, typer.Option(help="Outputs to write, out of json,csv,sr,seg,page,pdf.")] = ALL_KINDS,
     again: Annotated[bool, typer.Option("--again", help="Read again what was already read.")] = False,
     jobs: Annotated[int, typer.Option(help="Exams read at the same time; 0: one a processor.", min=0)] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Read exams and write page, DICOM SR, table and JSON for each. Goes on past a bad exam, and on where it was stopped."""
-    from coread.output import parse_kinds
+    from coread.run_pool import Helpers
 
-    kinds = parse_kinds(write)
+    # Where the paths alone tell that there is work for several, the others start before this process loads what it needs itself.
+    expected = min(jobs or _jobs(len(exam)), len(exam))
+    early = Helpers(expected - 1, "coread.run_helper") if expected > 1 else None
+    from coread.output import parse_kinds
     from coread.readers import reader
     from coread.run import exams_for, read_exams
 
+    kinds = parse_kinds(write)
     exams = exams_for(exam, output)
-    chosen = reader(model)
-    jobs = jobs or (min(os.cpu_count() or 1, len(exams) // 3) or 1)
+    jobs = jobs or _jobs(len(exams))
+    chosen = reader(model, threads=1 if early or jobs > 1 else None)
     outcomes = []
     with _progress(len(exams), silent=as_json) as step:
-        for outcome in read_exams(exams, chosen, output, kinds, again, jobs):
+        for outcome in read_exams(exams, chosen, output, kinds, again, early or jobs):
             outcomes.append(outcome)
             step(outcome.exam)
             if as_json:
@@ -60,6 +65,11 @@ def read(
         typer.echo(f"{done} read, {len(outcomes) - done - refused} already there, {refused} refused -> {output}")
     if refused:
         raise typer.Exit(1)
+
+
+def _jobs(exams: int) -> int:
+    """How many exams are read at the same time: as many as there are processors, where each has three to read."""
+    return min(os.cpu_count() or 1, exams // 3) or 1
 
 
 def summary(reading: Reading) -> str:

@@ -1,21 +1,27 @@
-"""``reading.json``: everything that a reading holds, in the published form ``coread.reading/1`` (``reading.schema.json``)."""
+"""``reading.json``: everything that a reading holds, in the published form ``coread.reading/2`` (``reading.schema.json``).
+
+Version 2 added ``evidence.lesions_px``, ``was`` and ``signature``. A program refuses keys that it does not know, so each new key is a new
+version; files of version 1 open as before.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn, TypeVar, get_args
+from typing import Any, NoReturn, get_args
 
 from coread.errors import InputError
-from coread.reading import Evidence, Finding, ImageRef, Interval, ReaderKind, ReaderRef, Reading, Status, StudyRef, Total
+from coread.formats.json_object import JsonObject, brief, made
+from coread.reading import Before, Evidence, Finding, ImageRef, Interval, ReaderKind, ReaderRef, Reading, Signature, Status, StudyRef, Total
+from coread.reading_signature import check_signature, digest
 from coread.scoring import system
 
-SCHEMA = "coread.reading/1"
+SCHEMA, FIRST_SCHEMA = "coread.reading/2", "coread.reading/1"
 SCHEMA_FILE = Path(__file__).with_name("reading.schema.json")
-T = TypeVar("T")
 
 
 def write_json(reading: Reading, path: str | Path) -> Path:
@@ -26,7 +32,7 @@ def write_json(reading: Reading, path: str | Path) -> Path:
     """
     target = Path(path)
     try:
-        text = json.dumps(_reading_out(reading), ensure_ascii=False, allow_nan=False, indent=1)
+        text = _lines(_reading_out(reading))
     except ValueError:
         raise InputError(f"{target}: not written: the reading of {reading.study.source} holds a number that is not finite") from None
     try:
@@ -52,9 +58,9 @@ def read_json(path: str | Path) -> Reading:
         raise InputError(f"{source}: is not valid JSON: {error}") from None
     if not isinstance(content, dict) or "schema" not in content:
         raise InputError(f"{source}: is no reading of Coread: it has no key 'schema'")
-    if content["schema"] != SCHEMA:
-        raise InputError(f"{source}: schema: expected {SCHEMA}, got {content['schema']!r}")
-    return _reading_in(_Object(source, "", content))
+    if content["schema"] not in (SCHEMA, FIRST_SCHEMA):
+        raise InputError(f"{source}: schema: expected {SCHEMA} or {FIRST_SCHEMA}, got {content['schema']!r}")
+    return _reading_in(JsonObject(source, "", content))
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -96,7 +102,26 @@ def _reading_out(reading: Reading) -> dict[str, Any]:
             for name, total in reading.totals.items()
         },
         "warnings": list(reading.warnings),
+        "signature": reading.signature and {name: getattr(reading.signature, name) for name in ("by", "at", "sha256")},
     }
+
+
+def _lines(content: Mapping[str, Any]) -> str:
+    """JSON with a line for each key and, inside a list of findings and the table of totals, for each entry."""
+
+    def dumped(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+    lines = []
+    for key, value in content.items():
+        if key == "findings" and value:
+            text = "[\n  " + ",\n  ".join(map(dumped, value)) + "\n ]"
+        elif key == "totals" and value:
+            text = "{\n  " + ",\n  ".join(f"{dumped(name)}: {dumped(total)}" for name, total in value.items()) + "\n }"
+        else:
+            text = dumped(value)
+        lines.append(f" {dumped(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def _image_out(image: ImageRef) -> dict[str, Any]:
@@ -104,7 +129,7 @@ def _image_out(image: ImageRef) -> dict[str, Any]:
 
 
 def _finding_out(finding: Finding) -> dict[str, Any]:
-    interval, evidence = finding.interval, finding.evidence
+    interval, evidence, was = finding.interval, finding.evidence, finding.was
     return {
         "site": finding.site,
         "side": finding.side,
@@ -125,8 +150,10 @@ def _finding_out(finding: Finding) -> dict[str, Any]:
                 name: [None if math.isnan(number) else float(number) for number in numbers] for name, numbers in evidence.profile.items()
             },
             "map": evidence.map,
+            "lesions_px": [[_numbers_out(corner) for corner in outline] for outline in evidence.lesions_px],
         },
         "unreadable": finding.unreadable,
+        "was": was and {"grade": _number_out(was.grade), "value": _number_out(was.value), "unit": was.unit, "unreadable": was.unreadable},
     }
 
 
@@ -145,138 +172,59 @@ def _numbers_out(values: tuple[float, ...] | None) -> list[float] | None:
 # --- in
 
 
-class _Object:
-    """A JSON object whose keys must all be known; its errors name file and key."""
-
-    def __init__(self, file: Path, at: str, content: Any) -> None:
-        self.file, self.at, self.asked = file, at, {"schema"} if not at else set[str]()
-        if not isinstance(content, dict):
-            raise self.error("", f"expected an object, got {_brief(content)}")
-        self.content: dict[str, Any] = content
-
-    def error(self, key: str, fault: str) -> InputError:
-        where = ".".join(part for part in (self.at, key) if part)
-        return InputError(f"{self.file}: {where}: {fault}")
-
-    def get(self, key: str, default: Any = None, required: bool = False) -> Any:
-        self.asked.add(key)
-        if required and self.content.get(key) is None:
-            raise self.error(key, "is missing")
-        found = self.content.get(key)
-        return default if found is None else found
-
-    def text(self, key: str) -> str:
-        value = self.get(key, required=True)
-        if not isinstance(value, str):
-            raise self.error(key, f"expected text, got {_brief(value)}")
-        return value
-
-    def text_or_none(self, key: str) -> str | None:
-        return None if self.get(key) is None else self.text(key)
-
-    def number(self, key: str) -> float:
-        return self.as_number(key, self.get(key, required=True))
-
-    def number_or_none(self, key: str) -> float | None:
-        return None if self.get(key) is None else self.number(key)
-
-    def as_number(self, key: str, value: Any) -> float:
-        try:
-            number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
-        except OverflowError:
-            number = math.inf
-        if not math.isfinite(number):
-            raise self.error(key, f"expected a finite number, got {_brief(value)}")
-        return number
-
-    def whole(self, key: str, lowest: int) -> int:
-        number = self.number(key)
-        if not number.is_integer() or number < lowest:
-            raise self.error(key, f"expected a whole number from {lowest}, got {number:g}")
-        return int(number)
-
-    def numbers(self, key: str, length: int | None = None, value: Any = None) -> tuple[float, ...]:
-        values = self.get(key, []) if value is None else value
-        if not isinstance(values, list) or (length is not None and len(values) != length):
-            raise self.error(key, f"expected {length or 'a list of'} numbers, got {_brief(values)}")
-        return tuple(self.as_number(f"{key}[{i}]", v) for i, v in enumerate(values))
-
-    def one_of(self, key: str, known: tuple[str, ...]) -> Any:
-        value = self.text(key)
-        if value not in known:
-            raise self.error(key, f"expected {' or '.join(known)}, got {value!r}")
-        return value
-
-    def object(self, key: str, make: Callable[[_Object], T]) -> T:
-        return _made(self.file, f"{self.at}.{key}".lstrip("."), self.get(key, required=True), make)
-
-    def object_or_none(self, key: str, make: Callable[[_Object], T]) -> T | None:
-        return None if self.get(key) is None else self.object(key, make)
-
-    def objects(self, key: str, make: Callable[[_Object], T]) -> tuple[T, ...]:
-        values = self.get(key, [])
-        if not isinstance(values, list):
-            raise self.error(key, f"expected a list, got {_brief(values)}")
-        return tuple(_made(self.file, f"{self.at}.{key}[{i}]".lstrip("."), value, make) for i, value in enumerate(values))
-
-    def named(self, key: str) -> tuple[tuple[str, Any], ...]:
-        values = self.get(key, {})
-        if not isinstance(values, dict):
-            raise self.error(key, f"expected an object, got {_brief(values)}")
-        return tuple(values.items())
-
-
-def _made(file: Path, at: str, content: Any, make: Callable[[_Object], T]) -> T:
-    """What ``make`` makes of an object, once every key of it was asked for."""
-    found = _Object(file, at, content)
-    result = make(found)
-    for key in found.content:
-        if key not in found.asked:
-            raise found.error(key, "unknown key")
-    return result
-
-
-def _brief(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def _reading_in(top: _Object) -> Reading:
-    def make(o: _Object) -> Reading:
+def _reading_in(top: JsonObject) -> Reading:
+    def make(o: JsonObject) -> Reading:
         warnings = o.get("warnings", [])
         if not isinstance(warnings, list) or not all(isinstance(w, str) for w in warnings):
             raise o.error("warnings", "expected a list of texts")
         totals = {
-            name: _made(o.file, f"totals.{name}", value, lambda t: Total(
+            name: made(o.file, f"totals.{name}", value, lambda t: Total(
                 t.number("value"), t.number("maximum"), t.number_or_none("low"), t.number_or_none("high"),
                 t.number_or_none("level"), t.whole("sites_unreadable", 0),
             ))
             for name, value in o.named("totals")
         }  # fmt: skip
-        return Reading(
-            uid=o.text("uid"),
-            reader=o.object("reader", _reader_in),
-            system=o.text("system"),
-            study=o.object("study", _study_in),
-            findings=o.objects("findings", _finding_in),
-            totals=totals,
-            created=o.text("created"),
-            status=o.one_of("status", get_args(Status)),
-            basis=o.text_or_none("basis"),
-            read=o.whole("read", 1),
-            warnings=tuple(warnings),
-        )
+        parts: dict[str, Any] = {
+            "uid": o.text("uid"),
+            "reader": o.object("reader", _reader_in),
+            "system": o.text("system"),
+            "study": o.object("study", _study_in),
+            "findings": o.objects("findings", _finding_in),
+            "totals": totals,
+            "created": o.text("created"),
+            "status": o.one_of("status", get_args(Status)),
+            "basis": o.text_or_none("basis"),
+            "read": o.whole("read", 1),
+            "warnings": tuple(warnings),
+            "signature": o.object_or_none("signature", lambda s: Signature(s.text("by"), s.text("at"), s.text("sha256"))),
+        }
+        return _reading(o, parts, top.content["schema"] == FIRST_SCHEMA)
 
-    reading = _made(top.file, "", top.content, make)
+    reading = made(top.file, "", top.content, make)
     _check_against_system(top.file, reading)
+    try:
+        check_signature(reading)
+    except InputError as error:
+        raise InputError(f"{top.file}: {error}") from None
     return reading
 
 
-def _reader_in(o: _Object) -> ReaderRef:
+def _reading(o: JsonObject, parts: dict[str, Any], first_schema: bool) -> Reading:
+    if first_schema and parts["status"] == "signed" and parts["reader"].kind == "person":
+        # The first version held no signature: a signed reading of a person was signed by its reader when it was made.
+        unsigned = Reading(**parts | {"status": "unverified"})
+        return replace(unsigned, status="signed", signature=Signature(unsigned.reader.id, unsigned.created, digest(unsigned)))
+    try:
+        return Reading(**parts)
+    except ValueError as error:
+        raise o.error("status", str(error)) from None
+
+
+def _reader_in(o: JsonObject) -> ReaderRef:
     return ReaderRef(o.one_of("kind", get_args(ReaderKind)), o.text("id"), o.text_or_none("version"), o.text_or_none("card_sha256"))
 
 
-def _study_in(o: _Object) -> StudyRef:
+def _study_in(o: JsonObject) -> StudyRef:
     return StudyRef(
         source=o.text("source"),
         uid=o.text_or_none("uid"),
@@ -287,12 +235,12 @@ def _study_in(o: _Object) -> StudyRef:
     )
 
 
-def _image_in(o: _Object) -> ImageRef:
+def _image_in(o: JsonObject) -> ImageRef:
     frame, rows, columns = (None if o.get(key) is None else o.whole(key, 1) for key in ("frame", "rows", "columns"))
     return ImageRef(o.text("source"), o.text_or_none("uid"), o.text_or_none("sop_class"), frame, rows, columns)
 
 
-def _finding_in(o: _Object) -> Finding:
+def _finding_in(o: JsonObject) -> Finding:
     parts: dict[str, Any] = {
         "site": o.text("site"),
         "side": None if o.get("side") is None else o.one_of("side", ("left", "right")),
@@ -305,6 +253,7 @@ def _finding_in(o: _Object) -> Finding:
         "evidence": o.object_or_none("evidence", _evidence_in),
         "unreadable": o.text_or_none("unreadable"),
         "instance": o.text_or_none("instance"),
+        "was": o.object_or_none("was", _before_in),
     }
     try:
         return Finding(**parts)
@@ -312,31 +261,42 @@ def _finding_in(o: _Object) -> Finding:
         raise o.error("", str(error)) from None
 
 
-def _interval_in(o: _Object) -> Interval:
+def _before_in(o: JsonObject) -> Before:
+    return Before(o.number_or_none("grade"), o.number_or_none("value"), o.text_or_none("unit"), o.text_or_none("unreadable"))
+
+
+def _interval_in(o: JsonObject) -> Interval:
     return Interval(o.number("value"), o.number_or_none("low"), o.number_or_none("high"), o.number_or_none("level"))
 
 
-def _evidence_in(o: _Object) -> Evidence:
-    corners = o.get("outline_px", [])
-    if not isinstance(corners, list):
-        raise o.error("outline_px", f"expected a list of corners, got {_brief(corners)}")
+def _evidence_in(o: JsonObject) -> Evidence:
+    lesions = o.get("lesions_px", [])
+    if not isinstance(lesions, list):
+        raise o.error("lesions_px", f"expected a list of outlines, got {brief(lesions)}")
     center, box = (None if o.get(key) is None else o.numbers(key, length) for key, length in (("center_px", 2), ("box_px", 4)))
     return Evidence(
         image=o.whole("image", 0),
         center_px=center,  # type: ignore[arg-type]
         box_px=box,  # type: ignore[arg-type]
-        outline_px=tuple(o.numbers(f"outline_px[{i}]", 2, corner) for i, corner in enumerate(corners)),  # type: ignore[misc]
+        outline_px=_corners_in(o, "outline_px", o.get("outline_px", [])),
         profile=_profile_in(o),
         map=o.text_or_none("map"),
+        lesions_px=tuple(_corners_in(o, f"lesions_px[{i}]", outline, at_least=3) for i, outline in enumerate(lesions)),
     )
 
 
-def _profile_in(o: _Object) -> Mapping[str, tuple[float, ...]]:
+def _corners_in(o: JsonObject, key: str, corners: Any, at_least: int = 0) -> tuple[tuple[float, float], ...]:
+    if not isinstance(corners, list) or len(corners) < at_least:
+        raise o.error(key, f"expected a list of {f'{at_least} or more ' if at_least else ''}corners, got {brief(corners)}")
+    return tuple(o.numbers(f"{key}[{i}]", 2, corner) for i, corner in enumerate(corners))  # type: ignore[misc]
+
+
+def _profile_in(o: JsonObject) -> Mapping[str, tuple[float, ...]]:
     """Numbers by name; null stands for what could not be measured, NaN in memory."""
     profile = {}
     for name, values in o.named("profile"):
         if not isinstance(values, list):
-            raise o.error(f"profile.{name}", f"expected a list of numbers, got {_brief(values)}")
+            raise o.error(f"profile.{name}", f"expected a list of numbers, got {brief(values)}")
         profile[name] = tuple(math.nan if v is None else o.as_number(f"profile.{name}[{i}]", v) for i, v in enumerate(values))
     return MappingProxyType(profile)
 

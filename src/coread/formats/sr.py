@@ -9,15 +9,10 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pydicom.config import IGNORE
-from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian
@@ -27,10 +22,12 @@ from coread.formats import sr_codes as c
 from coread.formats import sr_items as put
 from coread.formats.sr_read import read_sr
 from coread.formats.sr_report import plain_line, report
-from coread.formats.sr_source import SourceObject, source_objects
+from coread.formats.sr_signature import moment_of, verifying_observer
+from coread.formats.sr_source import SourceObject, coded, coread_version, put_patient_and_study, reference, source_objects
 from coread.formats.uids import derived_uid
 from coread.reading import ImageRef, Reading
-from coread.scoring import Code, system
+from coread.reading_signature import check_signature
+from coread.scoring import system
 from coread.study import Image, Study
 
 __all__ = ["read_sr", "with_identity", "write_sr"]
@@ -77,8 +74,8 @@ def write_sr(reading: Reading, path: str | Path, study: Study) -> None:
             ``Image`` then carries.
 
     Raises:
-        InputError: an image without SOP instance, a finding that the scoring system does not know, a signed reading
-            that no person signs, or something that DICOM cannot hold; the message says what.
+        InputError: an image without SOP instance, a finding that the scoring system does not know, a reading that was
+            altered after it was signed, or something that DICOM cannot hold; the message says what.
     """
     whole = with_identity(reading, study)
     _check(whole)
@@ -125,32 +122,10 @@ def _check(reading: Reading) -> None:
             f"patient id {patient!r}: DICOM holds at most {ID_CHARACTERS} characters without backslash, control characters or "
             "outer spaces; give the study a shorter, plain id"
         )
-    if reading.status == "signed" and reading.reader.kind != "person":
-        raise InputError(
-            f"reading {reading.uid}: is signed, but its reader is the {reading.reader.kind} {reading.reader.id}; a verified SR names "
-            "the person who signed, so sign a reading of that person whose basis is this one"
-        )
+    check_signature(reading)
     if not reading.reader.id.strip():
         raise InputError(f"reading {reading.uid}: its reader has no id; an SR names who made it")
-    _moment(reading.created)
-
-
-def _moment(created: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(created)
-    except ValueError:
-        raise InputError(f"created {created!r}: expected ISO 8601 with time zone, such as 2026-01-31T10:00:00+00:00") from None
-    if moment.tzinfo is None:
-        raise InputError(f"created {created!r}: has no time zone; expected ISO 8601 such as 2026-01-31T10:00:00+00:00")
-    return moment
-
-
-@cache
-def _coread_version() -> str:
-    try:
-        return version("coread")
-    except PackageNotFoundError:
-        return "unknown"
+    moment_of(reading.created)
 
 
 def _header(reading: Reading, study: Study, sources: Sequence[SourceObject]) -> Dataset:
@@ -162,40 +137,36 @@ def _header(reading: Reading, study: Study, sources: Sequence[SourceObject]) -> 
     ds.file_meta.MediaStorageSOPInstanceUID = reading.uid
     ds.file_meta.ImplementationClassUID = IMPLEMENTATION_UID
     ds.file_meta.ImplementationVersionName = "COREAD"
-    moment, first, model = _moment(reading.created), sources[0], reading.reader.kind != "person"
+    moment, first, model = moment_of(reading.created), sources[0], reading.reader.kind != "person"
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.SOPClassUID, ds.SOPInstanceUID = ComprehensiveSRStorage, reading.uid
     ds.SeriesInstanceUID = _series_of(reading.uid)
-    _put_uid(ds, "StudyInstanceUID", study.uid)
-    ds.StudyDate, ds.StudyTime = first.study_date or (study.date or "").replace("-", "")[:8], first.study_time
+    put_patient_and_study(ds, reading, study, first)
     ds.ContentDate, ds.ContentTime = moment.strftime("%Y%m%d"), moment.strftime("%H%M%S.%f")
-    ds.AccessionNumber, ds.StudyID, ds.ReferringPhysicianName = first.accession, first.study_id, ""
-    ds.PatientName, ds.PatientID = "", reading.study.patient or ""
-    ds.PatientBirthDate, ds.PatientSex = first.birth_date, first.sex or study.sex or ""
     ds.Modality, ds.SeriesNumber, ds.InstanceNumber = "SR", SERIES_NUMBER, 1
     words = "Research use, unverified" if model and reading.status == "unverified" else "Coread"
     ds.SeriesDescription = f"{words}: {reading.system}"[:NAME_CHARACTERS]
-    ds.Manufacturer, ds.ManufacturerModelName, ds.SoftwareVersions = "Coread", plain_line(reading.reader.id), _coread_version()
+    ds.Manufacturer, ds.ManufacturerModelName, ds.SoftwareVersions = "Coread", plain_line(reading.reader.id), coread_version()
     ds.ReferencedPerformedProcedureStepSequence, ds.PerformedProcedureCodeSequence = [], []
     ds.CompletionFlag, ds.PreliminaryFlag = "COMPLETE", "PRELIMINARY"
     ds.VerificationFlag = "UNVERIFIED"
-    if reading.status == "signed":
+    if reading.signature is not None:
         ds.PreliminaryFlag, ds.VerificationFlag = "FINAL", "VERIFIED"
-        ds.VerifyingObserverSequence = [_signature(reading, moment)]
+        ds.VerifyingObserverSequence = [verifying_observer(reading.signature)]
     if reading.basis is not None:
-        ds.PredecessorDocumentsSequence = [_reference(study.uid, {_series_of(reading.basis): [(ComprehensiveSRStorage, reading.basis)]})]
+        ds.PredecessorDocumentsSequence = [reference(study.uid, {_series_of(reading.basis): [(ComprehensiveSRStorage, reading.basis)]})]
     by_series: dict[str, list[tuple[str, str]]] = {}
     for ref, source in zip(reading.study.images, sources, strict=True):
         pair = (ref.sop_class or "", ref.uid or "")
         if pair not in by_series.setdefault(source.series_uid, []):
             by_series[source.series_uid].append(pair)
-    ds.CurrentRequestedProcedureEvidenceSequence = [_reference(study.uid, by_series)]
+    ds.CurrentRequestedProcedureEvidenceSequence = [reference(study.uid, by_series)]
     scheme = Dataset()
     scheme.CodingSchemeDesignator, scheme.CodingSchemeName = c.OWN_SCHEME, c.OWN_SCHEME_NAME
-    scheme.CodingSchemeVersion, scheme.CodingSchemeResponsibleOrganization = _coread_version(), c.OWN_SCHEME_ORGANIZATION
+    scheme.CodingSchemeVersion, scheme.CodingSchemeResponsibleOrganization = coread_version(), c.OWN_SCHEME_ORGANIZATION
     ds.CodingSchemeIdentificationSequence = [scheme]
     ds.ValueType, ds.ContinuityOfContent = "CONTAINER", "SEPARATE"
-    ds.ConceptNameCodeSequence = [_code_item(c.REPORT)]
+    ds.ConceptNameCodeSequence = [coded(c.REPORT)]
     template = Dataset()
     template.MappingResource, template.TemplateIdentifier = "DCMR", "1500"
     ds.ContentTemplateSequence = [template]
@@ -205,40 +176,3 @@ def _header(reading: Reading, study: Study, sources: Sequence[SourceObject]) -> 
 def _series_of(uid: str) -> str:
     """Each reading is its own series; a reading that corrects it can so name that series."""
     return derived_uid("series", uid)
-
-
-def _code_item(code: Code) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme, code.meaning
-    return item
-
-
-def _signature(reading: Reading, moment: datetime) -> Dataset:
-    item = Dataset()
-    item.VerifyingOrganization = "not stated"
-    item.VerificationDateTime = moment.strftime("%Y%m%d%H%M%S.%f%z")[:26]
-    item.VerifyingObserverName = plain_line(reading.reader.id)
-    item.VerifyingObserverIdentificationCodeSequence = []
-    return item
-
-
-def _reference(study_uid: str, by_series: Mapping[str, Sequence[tuple[str, str]]]) -> Dataset:
-    item = Dataset()
-    _put_uid(item, "StudyInstanceUID", study_uid)
-    item.ReferencedSeriesSequence = []
-    for series_uid, instances in by_series.items():
-        series = Dataset()
-        _put_uid(series, "SeriesInstanceUID", series_uid)
-        series.ReferencedSOPSequence = []
-        for sop_class, uid in instances:
-            instance = Dataset()
-            _put_uid(instance, "ReferencedSOPClassUID", sop_class)
-            _put_uid(instance, "ReferencedSOPInstanceUID", uid)
-            series.ReferencedSOPSequence.append(instance)
-        item.ReferencedSeriesSequence.append(series)
-    return item
-
-
-def _put_uid(ds: Dataset, keyword: str, uid: str) -> None:
-    """The UID of someone else's object as it is, for a corrected one would refer to nothing."""
-    ds.add(DataElement(keyword, "UI", uid, validation_mode=IGNORE))

@@ -110,6 +110,18 @@ INTERVAL_LEVEL = _own("INTERVALLEVEL", "Probability that the interval holds the 
 GRADE = _own("GRADE", "Grade")
 LESION = _own("LESION", "Tracking identifier of the lesion")
 EVIDENCE_MAP = _own("EVIDENCEMAP", "Name of the evidence map")
+LESION_OUTLINE = _own("LESIONOUTLINE", "Outline of a suspected lesion")
+WAS = _own("WAS", "What the corrected reading said here")
+NO_FINDING = _own("NOFINDING", "No such finding")
+SIGNED_BY = _own("SIGNEDBY", "Person who signed")
+SIGNED_AT = _own("SIGNEDAT", "Time of the signature, ISO 8601")
+SIGNED_SHA256 = _own("SIGNEDSHA256", "SHA-256 of the findings and totals that were signed")
+
+# segments (PS3.3 C.8.20): what they are, and what their image was made from
+ABNORMAL_STRUCTURE = _sct("49755003", "Morphologically Abnormal Structure")
+ARTIFICIAL_INTELLIGENCE = _dcm("123109", "Artificial Intelligence")
+SEGMENTATION = _dcm("113076", "Segmentation")
+SOURCE_IMAGE = _dcm("121322", "Source Image for Image Processing Operation")
 
 # modalities of CID 29 that a source image may state
 MODALITIES = {

@@ -9,7 +9,7 @@ from coread.errors import InputError, nearest
 from coread.formats import sr_codes as c
 from coread.formats import sr_items as put
 from coread.formats.uids import derived_uid
-from coread.reading import Evidence, Finding, Interval, Reading, Total
+from coread.reading import Before, Evidence, Finding, Interval, Reading, Total
 from coread.scoring import Code, Item, ScoringSystem
 
 GRADE_UNIT = re.compile(r"\{(-?[\d.]+):(-?[\d.]+)\}")
@@ -41,10 +41,9 @@ class Groups:
         feature = feature_code(self.scored, finding.feature)
         side = [put.coded(put.HAS_MODIFIER, c.LATERALITY, c.SIDES[finding.side])] if finding.side in c.SIDES else []
         named = finding.label if finding.instance is None else f"{finding.label} {finding.instance}"
-        identity = ("finding", self.reading.uid, finding.site, finding.side or "", finding.feature, finding.instance or "")
         parts = [
             put.text(put.HAS_OBSERVATION, c.TRACKING_ID, named),
-            put.uid_reference(put.HAS_OBSERVATION, c.TRACKING_UID, derived_uid(*identity)),
+            put.uid_reference(put.HAS_OBSERVATION, c.TRACKING_UID, tracking_uid(self.reading, finding)),
             put.coded(put.CONTAINS, c.FINDING, feature),
             self.method,
             put.coded(put.HAS_MODIFIER, c.FINDING_SITE, place, side),
@@ -53,6 +52,8 @@ class Groups:
         if finding.instance is not None:
             parts.append(put.text(put.HAS_OBSERVATION, c.LESION, finding.instance))
         parts += _said(finding, self.scored, feature)
+        if finding.was is not None:
+            parts.append(_was(finding, finding.was, self.scored))
         evidence = finding.evidence
         if evidence is None:
             return put.container(put.CONTAINS, c.GROUP, parts, "1501")
@@ -80,6 +81,11 @@ class Groups:
             put.number(put.CONTAINS, total_code(name), total.value, unit, properties),
         ]
         return put.container(put.CONTAINS, c.GROUP, parts, "1501")
+
+
+def tracking_uid(reading: Reading, finding: Finding) -> str:
+    """The Tracking Unique Identifier of a finding, the same in the SR and the SEG of a reading."""
+    return derived_uid("finding", reading.uid, finding.site, finding.side or "", finding.feature, finding.instance or "")
 
 
 def feature_code(scored: ScoringSystem, feature: str) -> Code:
@@ -127,6 +133,17 @@ def _said(finding: Finding, scored: ScoringSystem, feature: Code) -> Iterator[by
         why = c.NOT_ATTEMPTED if reason.startswith(NOT_ASSESSED) else c.VALUE_UNKNOWN
         comment = put.text(put.HAS_PROPERTIES, c.COMMENT, reason)
         yield put.coded(put.CONTAINS, feature, why, [comment, *_doubt(finding, None, c.NO_UNITS, _item(scored, finding))])
+
+
+def _was(finding: Finding, was: Before, scored: ScoringSystem) -> bytes:
+    """What a corrected finding said before: a number, the reason why there was none, or that there was no such finding."""
+    if was.grade is not None:
+        return put.number(put.CONTAINS, c.WAS, was.grade, scored.item(finding.site, finding.side, finding.feature).unit)
+    if was.value is not None:
+        return put.number(put.CONTAINS, c.WAS, was.value, Code("UCUM", was.unit or "", was.unit or ""))
+    if was.unreadable is not None:
+        return put.text(put.CONTAINS, c.WAS, was.unreadable)
+    return put.coded(put.CONTAINS, c.WAS, c.NO_FINDING)
 
 
 def _item(scored: ScoringSystem, finding: Finding) -> Item | None:
@@ -182,5 +199,7 @@ def _shown(evidence: Evidence, regions: Sequence[tuple[Code, Sequence[put.Point]
         yield put.image(put.CONTAINS, c.SOURCE_OF_MEASUREMENT, reference)
     for place, (purpose, points) in enumerate(regions):
         yield put.region(put.CONTAINS, purpose if place else c.IMAGE_REGION, points, source)
+    for outline in evidence.lesions_px:
+        yield put.region(put.CONTAINS, c.LESION_OUTLINE, outline, source)
     if evidence.map is not None:
         yield put.text(put.CONTAINS, c.EVIDENCE_MAP, evidence.map)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pydicom import dcmread
@@ -17,7 +18,9 @@ from coread.formats import sr_codes as c
 from coread.formats import sr_items as put
 from coread.formats.sr_decode import CONTENT, CutShortError, Decoder, Fields, content_items, text_decoder
 from coread.formats.sr_groups import GRADE_UNIT
-from coread.reading import Evidence, Finding, ImageRef, Interval, ReaderKind, ReaderRef, Reading, StudyRef, Total
+from coread.formats.sr_signature import verified_at
+from coread.reading import Before, Evidence, Finding, ImageRef, Interval, ReaderKind, ReaderRef, Reading, Signature, StudyRef, Total
+from coread.reading_signature import check_signature, digest
 from coread.scoring import Code, Feature, Measurement, ScoringSystem, system, systems
 
 Concept = tuple[str, str]
@@ -144,7 +147,7 @@ def _opened(where: Path) -> Reading:
         sop_class = ds.get("SOPClassUID")
         if sop_class != ComprehensiveSRStorage:
             raise _NotOursError(f"is {getattr(sop_class, 'name', None) or 'of no SOP class'}")
-        return _reading(ds)
+        found = _reading(ds)
     except InvalidDicomError:
         raise InputError(f"{where}: is no DICOM file; expected an SR that Coread wrote") from None
     except _NotOursError as error:
@@ -155,6 +158,11 @@ def _opened(where: Path) -> Reading:
         raise InputError(f"{where}: cannot be read: {error.strerror or 'it is cut short'}") from None
     except DAMAGED as error:
         raise InputError(f"{where}: is damaged or cut short ({' '.join(str(error).split())}); get the file again") from None
+    try:
+        check_signature(found)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    return found
 
 
 def _reading(ds: Dataset) -> Reading:
@@ -175,7 +183,7 @@ def _reading(ds: Dataset) -> Reading:
         raise _NotOursError("does not say when it was made")
     repeat = root.number(c.REPEAT)
     predecessors = ds.get("PredecessorDocumentsSequence")
-    return Reading(
+    found = Reading(
         uid=str(ds.SOPInstanceUID),
         reader=_reader(root),
         system=scored.id,
@@ -190,11 +198,23 @@ def _reading(ds: Dataset) -> Reading:
         findings=tuple(_finding(group, codes, places) for group, kind in zip(groups, kinds, strict=True) if kind != total),
         totals=dict(_total(group) for group, kind in zip(groups, kinds, strict=True) if kind == total),
         created=created,
-        status="signed" if ds.get("VerificationFlag") == "VERIFIED" else "unverified",
         basis=str(predecessors[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID) if predecessors else None,
         read=1 if repeat is None else int(repeat),
         warnings=tuple(item.string(TEXT) for item in root.all(c.WARNING, "TEXT")),
     )
+    return found if ds.get("VerificationFlag") != "VERIFIED" else replace(found, status="signed", signature=_signature(ds, root, found))
+
+
+def _signature(ds: Dataset, root: _Item, unsigned: Reading) -> Signature:
+    """Ours as it was written; of a report that another program verified, its verifying observer, over what it holds now."""
+    by, at, sha256 = (root.text(code) for code in (c.SIGNED_BY, c.SIGNED_AT, c.SIGNED_SHA256))
+    if by is not None and at is not None and sha256 is not None:
+        return Signature(by, at, sha256)
+    verified = ds.get("VerifyingObserverSequence")
+    if not verified:
+        raise _NotOursError("is verified, but does not say by whom")
+    moment = verified_at(str(verified[0].get("VerificationDateTime") or "")) or unsigned.created
+    return Signature(str(verified[0].get("VerifyingObserverName") or "unnamed"), moment, digest(unsigned))
 
 
 def _system(root: _Item) -> ScoringSystem:
@@ -312,7 +332,19 @@ def _finding(group: _Item, codes: _Codes, places: dict[tuple[str | None, int | N
         evidence=_evidence(group, places),
         unreadable=reason,
         instance=group.text(c.LESION),
+        was=_was(group),
     )
+
+
+def _was(group: _Item) -> Before | None:
+    number = next(group.all(c.WAS, "NUM"), None)
+    if number is not None:
+        graded = GRADE_UNIT.fullmatch(number.unit) is not None
+        return Before(grade=number.value) if graded else Before(value=number.value, unit=number.unit)
+    reason = group.text(c.WAS)
+    if reason is not None:
+        return Before(unreadable=reason)
+    return Before() if any(group.all(c.WAS, "CODE")) else None
 
 
 def _interval(said: _Item, value: float | None) -> Interval | None:
@@ -327,11 +359,15 @@ def _interval(said: _Item, value: float | None) -> Interval | None:
 def _evidence(group: _Item, places: dict[tuple[str | None, int | None], int]) -> Evidence | None:
     purpose = next(group.all(c.REGION_PURPOSE, "CODE"), None)
     regions: dict[Concept, _Item] = {}
+    lesions: list[_Item] = []
     for item in group.children:
         if item.kind == "SCOORD" and item.name is not None:
             first = item.name == (c.IMAGE_REGION.scheme, c.IMAGE_REGION.value)
+            if item.name == (c.LESION_OUTLINE.scheme, c.LESION_OUTLINE.value):
+                lesions.append(item)
+                continue
             regions[purpose.coded if first and purpose is not None else item.name] = item
-    pictures = [picture for item in regions.values() for picture in item.all(c.SOURCE, "IMAGE")]
+    pictures = [picture for item in (*regions.values(), *lesions) for picture in item.all(c.SOURCE, "IMAGE")]
     pictures += group.all(c.SOURCE_OF_MEASUREMENT, "IMAGE")
     if not pictures:
         return None
@@ -346,6 +382,7 @@ def _evidence(group: _Item, places: dict[tuple[str | None, int | None], int]) ->
         outline_px=outline,
         profile=_profile(group),
         map=group.text(c.EVIDENCE_MAP),
+        lesions_px=tuple(_points(item) for item in lesions),
     )
 
 

@@ -38,6 +38,10 @@ def report(reading: Reading, study: Study, scored: ScoringSystem, references: Se
     yield put.container(put.CONTAINS, c.MEASUREMENTS, measured)
     if reading.reader.kind != "person" and reading.status == "unverified":
         yield put.text(put.CONTAINS, c.RESEARCH_USE, RESEARCH_TEXT.format(reader=f"the {reading.reader.kind} {reading.reader.id}"))
+    if reading.signature is not None:
+        yield put.text(put.CONTAINS, c.SIGNED_BY, reading.signature.by)
+        yield put.text(put.CONTAINS, c.SIGNED_AT, reading.signature.at)
+        yield put.text(put.CONTAINS, c.SIGNED_SHA256, reading.signature.sha256)
     for warning in reading.warnings:
         yield put.text(put.CONTAINS, c.WARNING, warning)
 

@@ -1,19 +1,28 @@
-"""What an SR repeats of the objects it refers to: their series, and the facts of patient and study that an archive wants the same."""
+"""What an SR or SEG repeats of the objects it refers to: their series, and the facts of patient and study that an archive compares."""
 
 from __future__ import annotations
 
 import re
 import struct
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydicom import dcmread
+from pydicom.config import IGNORE
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+from pydicom.multival import MultiValue
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from coread.errors import InputError
 from coread.formats.uids import derived_uid
+from coread.reading import Reading
+from coread.scoring import Code
 from coread.study import Image, Study
 
 FORMS = {
@@ -23,6 +32,9 @@ FORMS = {
     "AccessionNumber": re.compile(r"[^\\\x00-\x1f]{1,16}"),
     "PatientBirthDate": re.compile(r"\d{8}"),
     "PatientSex": re.compile(r"[FMO]"),
+    "LossyImageCompression": re.compile(r"0[01]"),
+    "LossyImageCompressionMethod": re.compile(r"[A-Z0-9_ \\\\]+"),
+    "LossyImageCompressionRatio": re.compile(r"[\d.\\\\]+"),
 }
 
 
@@ -37,6 +49,9 @@ class SourceObject:
     accession: str = ""
     birth_date: str = ""
     sex: str = ""
+    lossy: str = ""
+    lossy_method: str = ""
+    lossy_ratio: str = ""
 
 
 def source_objects(study: Study) -> tuple[SourceObject, ...]:
@@ -87,4 +102,56 @@ def _read(image: Image) -> dict[str, str] | None:
         return None
     if said["SOPInstanceUID"] != image.uid:
         return None
-    return {keyword: str(value) for keyword, value in said.items() if isinstance(value, str)}
+    return {keyword: _text(value) for keyword, value in said.items() if value}
+
+
+def _text(value: object) -> str:
+    return "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value)
+
+
+def put_patient_and_study(ds: Dataset, reading: Reading, study: Study, source: SourceObject) -> None:
+    """Patient and General Study modules, as the source has them; the patient's name is left empty."""
+    put_uid(ds, "StudyInstanceUID", study.uid)
+    ds.StudyDate, ds.StudyTime = source.study_date or (study.date or "").replace("-", "")[:8], source.study_time
+    ds.AccessionNumber, ds.StudyID, ds.ReferringPhysicianName = source.accession, source.study_id, ""
+    ds.PatientName, ds.PatientID = "", reading.study.patient or ""
+    ds.PatientBirthDate, ds.PatientSex = source.birth_date, source.sex or study.sex or ""
+
+
+def reference(study_uid: str, by_series: Mapping[str, Sequence[tuple[str, str]]]) -> Dataset:
+    """A study with its series, and in each the (SOP class, UID) of its instances, as an item of an evidence sequence."""
+    item = Dataset()
+    put_uid(item, "StudyInstanceUID", study_uid)
+    item.ReferencedSeriesSequence = []
+    for series_uid, instances in by_series.items():
+        series = Dataset()
+        put_uid(series, "SeriesInstanceUID", series_uid)
+        series.ReferencedSOPSequence = []
+        for sop_class, uid in instances:
+            instance = Dataset()
+            put_uid(instance, "ReferencedSOPClassUID", sop_class)
+            put_uid(instance, "ReferencedSOPInstanceUID", uid)
+            series.ReferencedSOPSequence.append(instance)
+        item.ReferencedSeriesSequence.append(series)
+    return item
+
+
+def put_uid(ds: Dataset, keyword: str, uid: str) -> None:
+    """The UID of someone else's object as it is, for a corrected one would refer to nothing."""
+    ds.add(DataElement(keyword, "UI", uid, validation_mode=IGNORE))
+
+
+@cache
+def coread_version() -> str:
+    """The version of this program, for what it writes."""
+    try:
+        return version("coread")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def coded(code: Code) -> Dataset:
+    """A coded concept as an item of a code sequence."""
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme, code.meaning
+    return item

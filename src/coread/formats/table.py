@@ -48,7 +48,7 @@ def open_readings(path: str | Path) -> tuple[Reading, ...]:
         InputError: the file cannot be used; the message names file, row (the header is row 1) and column of the first few faults.
     """
     source = Path(path)
-    rows = list(_rows(source))
+    rows = list(sheet_rows(source))
     sheet = _Sheet(source)
     for number, row in rows:
         sheet.add(number, row)
@@ -61,7 +61,12 @@ def write_table(readings: Iterable[Reading], path: str | Path) -> Path:
     Raises:
         InputError: the file cannot be written.
     """
-    return _save(_text([row for reading in readings for row in _rows_of(reading)]), Path(path))
+    return _save(table_text(readings), Path(path))
+
+
+def table_text(readings: Iterable[Reading]) -> str:
+    """The text of `write_table`."""
+    return _text([row for reading in readings for row in _rows_of(reading)])
 
 
 def score_sheet(of: ScoringSystem | str) -> tuple[Row, ...]:
@@ -136,8 +141,12 @@ def _save(text: str, path: Path) -> Path:
 # --- reading the cells
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Row]]:
-    """Row number in the sheet and its cells by column; blank rows are left out."""
+def sheet_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """Row number in the sheet and its cells by column; blank rows are left out.
+
+    Raises:
+        InputError: the file cannot be read, or has not the columns of a score sheet.
+    """
     records = _xlsx_records(path) if path.suffix.lower() == ".xlsx" else _csv_records(path)
     header: list[str] | None = None
     for number, record in enumerate(records, start=1):
@@ -228,8 +237,14 @@ def _cell(value: Any) -> str:
 # --- from cells to readings
 
 
-class _CellError(Exception):
+class CellError(Exception):
     """What is wrong with a cell: column, and the fault in words."""
+
+
+def faults_told(path: Path, faults: Sequence[str]) -> InputError:
+    """The first few faults of a sheet as one error."""
+    more = len(faults) - ERRORS_SHOWN
+    return InputError(f"{path}: " + "; ".join(faults[:ERRORS_SHOWN]) + (f"; and {more} more faults" if more > 0 else ""))
 
 
 @contextmanager
@@ -238,7 +253,7 @@ def _as_fault(column: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise _CellError(column, str(error)) from None
+        raise CellError(column, str(error)) from None
 
 
 @dataclass
@@ -267,39 +282,38 @@ class _Sheet:
         self.above = row
         try:
             self._add(number, row)
-        except _CellError as error:
+        except CellError as error:
             column, fault = error.args
             self.faults.append(f"row {number}, column {column}: {fault}")
 
     def _add(self, number: int, row: Row) -> None:
         for column in ("study", "reader", "system"):
             if not row[column]:
-                raise _CellError(column, "is empty")
+                raise CellError(column, "is empty")
         if row["system"] not in self.known:
-            raise _CellError("system", f"unknown system {row['system']!r}{nearest(row['system'], self.known)}")
+            raise CellError("system", f"unknown system {row['system']!r}{nearest(row['system'], self.known)}")
         read = _parsed("read", row["read"] or "1")
         if not read.is_integer() or read < 1:
-            raise _CellError("read", f"expected a whole number from 1, got {row['read']}")
+            raise CellError("read", f"expected a whole number from 1, got {row['read']}")
         timepoint = _parsed("timepoint", row["timepoint"]) if row["timepoint"] else None
         group = self.groups.setdefault((row["study"], row["reader"], int(read), row["system"]), _Group(number, row["patient"], timepoint))
         if row["patient"] != group.patient:
-            raise _CellError(
+            raise CellError(
                 "patient", f"is {row['patient'] or 'empty'}, but {group.patient or 'empty'} in row {group.row} of the same reading"
             )
         if timepoint != group.timepoint:
-            raise _CellError("timepoint", f"differs from that in row {group.row} of the same reading")
-        finding = _finding(row, system(row["system"]))
+            raise CellError("timepoint", f"differs from that in row {group.row} of the same reading")
+        finding = finding_of_row(row, system(row["system"]))
         if finding is None:
             return
         key = (finding.site, finding.side, finding.feature, row["instance"])
         if key in group.findings:
-            raise _CellError("site", f"{finding.label} stands already in row {group.findings[key][0]}")
+            raise CellError("site", f"{finding.label} stands already in row {group.findings[key][0]}")
         group.findings[key] = (number, finding)
 
     def readings(self) -> tuple[Reading, ...]:
         if self.faults:
-            more = len(self.faults) - ERRORS_SHOWN
-            raise InputError(f"{self.path}: " + "; ".join(self.faults[:ERRORS_SHOWN]) + (f"; and {more} more faults" if more > 0 else ""))
+            raise faults_told(self.path, self.faults)
         if not any(group.findings for group in self.groups.values()):
             raise InputError(f"{self.path}: no row holds a grade, a value or a reason; fill in the column grade")
         created = datetime.fromtimestamp(int(self.path.stat().st_mtime), UTC).isoformat()
@@ -336,27 +350,31 @@ def _parsed(column: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise _CellError(column, f"expected a number, got {text!r}")
+        raise CellError(column, f"expected a number, got {text!r}")
     return value
 
 
-def _finding(row: Row, by: ScoringSystem) -> Finding | None:
-    """The finding in a row; None where the box was left empty."""
+def finding_of_row(row: Row, by: ScoringSystem) -> Finding | None:
+    """The finding in a row; None where the box was left empty.
+
+    Raises:
+        CellError: the scoring system does not know what stands in a cell, or two cells contradict each other.
+    """
     site, side, feature = row["site"], row["side"].casefold(), row["feature"]
     if not any(place.name == site for place in by.sites):
-        raise _CellError("site", f"unknown site {site!r}{nearest(site, dict.fromkeys(place.name for place in by.sites))}")
+        raise CellError("site", f"unknown site {site!r}{nearest(site, dict.fromkeys(place.name for place in by.sites))}")
     if side not in SIDES:
-        raise _CellError("side", f"expected left, right or nothing, got {row['side']!r}")
+        raise CellError("side", f"expected left, right or nothing, got {row['side']!r}")
     if feature not in by.features and feature not in by.measurements:
-        raise _CellError("feature", f"unknown feature {feature!r}{nearest(feature, [*by.features, *by.measurements])}")
+        raise CellError("feature", f"unknown feature {feature!r}{nearest(feature, [*by.features, *by.measurements])}")
     with _as_fault("side"):
         by.site(site, SIDES[side])
     said = [column for column in ("grade", "value", "unreadable") if row[column]]
     if len(said) > 1:
-        raise _CellError(said[1], f"a finding has one of grade, value and unreadable, this one has {' and '.join(said)}")
+        raise CellError(said[1], f"a finding has one of grade, value and unreadable, this one has {' and '.join(said)}")
     if feature in by.features:
         if row["value"]:
-            raise _CellError("value", f"{feature} is graded, not measured; write a grade")
+            raise CellError("value", f"{feature} is graded, not measured; write a grade")
         with _as_fault("feature"):
             by.item(site, SIDES[side], feature)
         if row["grade"]:
@@ -364,9 +382,9 @@ def _finding(row: Row, by: ScoringSystem) -> Finding | None:
             with _as_fault("grade"):
                 by.check(site, SIDES[side], feature, grade)
     elif row["grade"]:
-        raise _CellError("grade", f"{feature} is measured, not graded; write a value with its unit")
+        raise CellError("grade", f"{feature} is measured, not graded; write a value with its unit")
     elif row["value"] and row["unit"] not in [unit.value for unit in by.measurements[feature].units]:
-        raise _CellError("unit", f"expected {' or '.join(u.value for u in by.measurements[feature].units)}, got {row['unit'] or 'nothing'}")
+        raise CellError("unit", f"expected {' or '.join(u.value for u in by.measurements[feature].units)}, got {row['unit'] or 'nothing'}")
     if not said:
         return None
     return Finding(

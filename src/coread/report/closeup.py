@@ -42,7 +42,10 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Closeup:
-    """Pictures of one joint, in pixels of the image; ``picture`` is None where the pixels are not at hand."""
+    """Pictures of one joint, in pixels of the image; ``picture`` is None where the pixels are not at hand.
+
+    ``lesions`` are the outlines of what was suspected there, ``suspected`` the name of that.
+    """
 
     picture: Picture | None
     outline: Points
@@ -50,6 +53,8 @@ class Closeup:
     distal: Points
     center: tuple[float, float] | None
     plot: Plot | None
+    lesions: tuple[Points, ...] = ()
+    suspected: str = ""
 
 
 def closeup(joint: Joint, pixels: Sequence[Bytes], unit: str = "px") -> Closeup:
@@ -66,14 +71,32 @@ def closeup(joint: Joint, pixels: Sequence[Bytes], unit: str = "px") -> Closeup:
     outline = (best.outline_px if best else ()) or next((e.outline_px for e in here if e.outline_px), ()) or _box_corners(here)
     center = next((e.center_px for e in here if e.center_px), None)
     proximal, distal = (_edge(best, name) for name in ("proximal", "distal"))
+    lesions, suspected = _lesions(joint, image, outline)
     picture = None
     if image < len(pixels) and placed:
         rows, columns = pixels[image].shape[:2]
-        points = [*outline, *proximal, *distal]
+        points = [*outline, *proximal, *distal, *(corner for lesion in lesions for corner in lesion)]
         least = max(rows, columns) / 14
         spread = square_around(points or ([center] if center else []), 0.25 if points else 0.0, least, (rows, columns))
         picture = crop(pixels[image], spread) if spread else None
-    return Closeup(picture, outline, proximal, distal, center, _plot(best, unit_of(joint) or unit) if best else None)
+    plot = _plot(best, unit_of(joint) or unit) if best else None
+    return Closeup(picture, outline, proximal, distal, center, plot, lesions, suspected)
+
+
+def _lesions(joint: Joint, image: int, frame: Points) -> tuple[tuple[Points, ...], str]:
+    """The outlines on an image and the name of what they outline; where a graded finding has only a box of its own, that box."""
+    found: list[Points] = []
+    names: dict[str, None] = {}
+    for box in joint.graded:
+        evidence = box.finding.evidence
+        if evidence is None or evidence.image != image:
+            continue
+        own = _box_corners([evidence]) if box.finding.grade and not evidence.profile else ()
+        shown = evidence.lesions_px or ((own,) if own and own != frame else ())
+        if shown:
+            found += shown
+            names[box.feature_name] = None
+    return tuple(found), " or ".join(names)
 
 
 def unit_of(joint: Joint) -> str | None:

@@ -102,6 +102,16 @@
   for (const [kind, on] of [["pointerover", true], ["pointerout", false], ["focusin", true], ["focusout", false]])
     document.addEventListener(kind, (event) => same(event, on));
 
+  // The outline is shown and hidden by one switch; while a joint is seen close, its twin in the bar of the dialog works it.
+  const lesions = document.getElementById("show-lesions");
+  const twin = document.getElementById("zoom-lesions");
+  if (lesions && twin) {
+    const follow = (from, to) => from.addEventListener("change", () => (to.checked = from.checked));
+    follow(lesions, twin);
+    follow(twin, lesions);
+    twin.checked = lesions.checked;
+  }
+
   const invert = document.getElementById("invert");
   const contrast = document.getElementById("contrast");
   if (invert && contrast) {

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coread.formats.table import table_text
 from coread.reading import Reading, Total
 from coread.report import palette, words
 from coread.report.closeup import Closeup, Plot, Points
@@ -49,10 +50,12 @@ def page(reading: Reading, study: Study | None = None) -> str:
     view, made, boxes = drawn.view, drawn.films, drawn.boxes
     joints = [_joint(joint, shown_boxes, close) for joint, shown_boxes, close in drawn.joints]
     style = "\n".join((_text("page.css"), palette.css(), *(_film_css(i, film) for i, film in enumerate(made)), _footer_css(reading)))
-    script = _text("page.js")
+    script = _text("page.js") + _text("sheet.js")
     return _template().render(
         view=view,
         status=words.status_words(reading),
+        signature=words.signature_words(reading),
+        table=table_text([reading]),
         reader=words.reader_words(reading),
         films=[_film(film, boxes, view) for film in made],
         marked=_marked(made, view),
@@ -60,8 +63,12 @@ def page(reading: Reading, study: Study | None = None) -> str:
         drawn={joint["key"] for joint in joints},
         columns=[_column(words.feature_words(feature, view.system)) for feature in view.sheet.features],
         sheet_note=_sheet_note(view),
+        has_marks=any(film.marks for film in made),
+        has_unreadable=any(mark.step is None for film in made for mark in film.marks)
+        or any(cell.kind == "unreadable" for group in view.sheet.groups for row in group.rows for cell in row.cells),
         has_pixels=any(film.picture for film in made),
         has_doubt=any(box.share is not None for box in boxes.values()),
+        suspected=" or ".join(dict.fromkeys(joint["close"]["suspected"] for joint in joints if joint["close"]["lesions"])),
         has_edges=any(joint["close"]["proximal"] for joint in joints),
         policy=_policy(style, script),
         style=Markup(style),
@@ -93,6 +100,9 @@ def _template() -> Template:
         "interval": words.interval,
         "sentence": words.sentence,
         "spoken": spoken,
+        "before": _before,
+        "said": words.said_words,
+        "boxed": lambda box: f"{words.place_words(box.finding.site, box.finding.side)}, {box.feature_name}",
         "share": lambda total, bound: _percent_of(total, getattr(total, bound)),
         "span": lambda total: round(_percent_of(total, total.high) - _percent_of(total, total.low), 2),
         "percent": words.percent,
@@ -104,10 +114,17 @@ def spoken(box: Graded) -> str:
     """A box of the sheet in words, for a screen reader and for the tip under the pointer."""
     finding = box.finding
     said = f"{words.place_words(finding.site, finding.side)}, {box.feature_name}: "
+    was = f", corrected from {words.said_words(finding.was)}" if finding.was else ""
     if finding.grade is None:
-        return said + f"not readable, {finding.unreadable}"
+        return said + f"not readable, {finding.unreadable}{was}"
     sure = f", {round(box.share * 100)} % sure" if box.share is not None else ""
-    return said + f"grade {finding.grade:g}{sure}"
+    return said + f"grade {finding.grade:g}{sure}{was}"
+
+
+def _before(box: Graded) -> str:
+    """What stood in a corrected box, short enough for its cell: a grade, or ``n``; empty where it was not corrected."""
+    was = box.finding.was
+    return "" if was is None else "was n" if was.grade is None else f"was {was.grade:g}"
 
 
 def _percent_of(total: Total, value: float) -> float:
@@ -123,7 +140,7 @@ def _column(name: str) -> Mapping[str, str]:
 def _sheet_note(view: Shown) -> str:
     """What the columns leave out: features that were not assessed at all, each with the reason."""
     whole = {feature: reason for feature, reason, places, _ in view.unreadable if not places}
-    return "; ".join(f"{words.sentence(feature)}: {reason}" for feature, reason in whole.items())
+    return "; ".join(f"{words.sentence(feature)} {reason}" for feature, reason in whole.items())
 
 
 def _footer_css(reading: Reading) -> str:
@@ -156,10 +173,12 @@ def _film(film: Film, boxes: Mapping[int, Graded], view: Shown) -> Mapping[str, 
     graded = sum(mark.finding.grade is not None for mark in film.marks)
     lacking = len(film.marks) - graded
     count = f"{graded} graded" + (f", {lacking} not readable" if lacking else "")
+    if not film.marks:
+        count = "the reading does not say where on it each site lies"
     return {
         "picture": film.picture,
         "box": f"{film.left - 0.5:g} {film.top - 0.5:g} {film.width} {film.height}",
-        "alt": f"{name}: radiograph with {len(film.marks)} marked findings, listed in the score sheet",
+        "alt": f"{name}: radiograph" + (f" with {len(film.marks)} marked findings, listed in the score sheet" if film.marks else ""),
         "label": f"{name}: findings at their places",
         "caption": f"{name}: {count}" + ("" if film.picture else " (shown without its pixels)"),
         "scale": f"{film.scale:.3f}",
@@ -186,16 +205,20 @@ def _joint(joint: Joint, boxes: Sequence[Graded], close: Closeup) -> Mapping[str
         "key": joint.key,
         "title": joint.title,
         "boxes": boxes,
-        "measured": [(name, words.measured_text(finding)) for name, finding in joint.measured],
+        "measured": [(name.replace("joint space ", ""), words.measured_text(finding)) for name, finding in joint.measured],
         "close": {
             "picture": picture,
             "box": f"{picture.left - 0.5:g} {picture.top - 0.5:g} {picture.width} {picture.height}" if picture else "",
             "left": picture.left - 0.5 if picture else 0,
             "top": picture.top - 0.5 if picture else 0,
-            "alt": f"{joint.title}: close view of the image" + (" with the ends of both bones drawn in" if close.proximal else ""),
+            "alt": f"{joint.title}: close view of the image"
+            + (" with the ends of both bones drawn in" if close.proximal else "")
+            + (f", suspected {close.suspected} outlined" if close.lesions else ""),
             "outline": _points(close.outline),
             "proximal": _points(close.proximal),
             "distal": _points(close.distal),
+            "lesions": [_points(lesion) for lesion in close.lesions],
+            "suspected": close.suspected,
             "plot": _plot(close.plot) if close.plot else None,
         },
     }

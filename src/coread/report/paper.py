@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 from coread.report.palette import fill_of, ink_of, rgb
@@ -15,12 +18,13 @@ INSIDE = WIDTH - 2 * MARGIN
 BOTTOM = HEIGHT - 18.0
 POINT = 25.4 / 72
 INK, SOFT, LINE, FAINT, ACCENT = "#17212B", "#4B5A68", "#C6D0D8", "#E9EEF1", "#0B5F73"
-PROXIMAL, DISTAL = "#56C8FF", "#FFA61A"
+PROXIMAL, DISTAL, LESION = "#56C8FF", "#FFA61A", "#FF8ADE"
 # Dash and gap; the PDF library draws square ends, half a line's width past each end of a dash.
 RINGS = {"likely": (0.5, 1.05), "unsure": (0.01, 0.95)}
 EDGE_POINTS = 24
 
 
+@lru_cache(4096)
 def in_font(text: str) -> str:
     """The text in the characters of the PDF's own fonts (Windows-1252); any other stands as ``[U+5F20]``, never as a guess."""
     if text.isascii() and text.isprintable():
@@ -72,7 +76,7 @@ class Paper:
         self.pdf.set_draw_color(0)
         self.pdf.set_line_width(0.35)
         self.pdf.rect(MARGIN, 9, INSIDE, 7)
-        self.text(MARGIN + 2.5, 13.7, self.banner, 9.5, bold=True)
+        self.text(MARGIN + 2.5, 13.7, self.clipped(self.banner, INSIDE - 5, 9.5, bold=True), 9.5, bold=True)
         self.text(MARGIN, HEIGHT - 9, self.clipped(self.foot, INSIDE - 24, 7.5), 7.5, colour=SOFT)
         self.y = 22.0
 
@@ -90,9 +94,16 @@ class Paper:
 
     def width(self, text: str) -> float:
         """Width of a text in mm in the font chosen last."""
-        widths = self.pdf.current_font.cw
-        signs = in_font(text).encode("cp1252").decode("latin-1")
-        return float(sum(widths[sign] for sign in signs) * self.pdf.font_size_pt * POINT / 1000)
+        return sum(self._advances(in_font(text)))
+
+    def _advances(self, written: str) -> list[float]:
+        """Width of each character in mm."""
+        widths, unit = self.pdf.current_font.cw, self.pdf.font_size_pt * POINT / 1000
+        return [widths[sign] * unit for sign in written.encode("cp1252").decode("latin-1")]
+
+    def _fitting(self, written: str, width: float) -> int:
+        """How many of the first characters fit into ``width`` mm."""
+        return bisect_right(list(accumulate(self._advances(written))), width)
 
     def text(
         self, x: float, y: float, text: str, size: float, *, bold: bool = False, colour: str = INK, width: float = 0.0, align: str = "left"
@@ -119,12 +130,10 @@ class Paper:
     def clipped(self, text: str, width: float, size: float, bold: bool = False) -> str:
         """The text, cut with an ellipsis where it is longer than ``width`` mm."""
         self.font(size, bold)
-        if self.width(text) <= width:
+        written = in_font(text)
+        if self.width(written) <= width:
             return text
-        kept = len(text)
-        while kept and self.width(text[:kept] + "…") > width:
-            kept -= 1
-        return text[:kept] + "…"
+        return written[: self._fitting(written, width - self.width("…"))] + "…"
 
     def lines(self, text: str, width: float, size: float, bold: bool = False) -> list[str]:
         """The text broken into lines of at most ``width`` mm; a word that is longer is broken inside."""
@@ -135,11 +144,11 @@ class Paper:
         written = in_font(text)
         self.replaced = self.replaced or "[U+" in written
         for word in written.split():
-            while measure(word) > width:
-                cut = next((i for i in range(len(word), 1, -1) if measure(word[:i]) <= width), 1)
+            if measure(word) > width:
                 made += [line] if line else []
-                made.append(word[:cut])
-                line, word = "", word[cut:]
+                *full, word = self._broken(word, width)
+                made += full
+                line = ""
             longer = f"{line} {word}".strip()
             if line and measure(longer) > width:
                 made.append(line)
@@ -147,6 +156,16 @@ class Paper:
             else:
                 line = longer
         return [*made, line] if line else made
+
+    def _broken(self, word: str, width: float) -> list[str]:
+        """A word in pieces of at most ``width`` mm, or of one character where that is wider."""
+        pieces, start, room = [], 0, 0.0
+        for place, advance in enumerate(self._advances(word)):
+            if room + advance > width and place > start:
+                pieces.append(word[start:place])
+                start, room = place, 0.0
+            room += advance
+        return [*pieces, word[start:]]
 
     def heading(self, text: str, size: float = 11.5, room: float = 20.0, x: float = MARGIN) -> None:
         """A heading that keeps ``room`` mm with it."""

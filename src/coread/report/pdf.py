@@ -10,7 +10,7 @@ from coread.report import words
 from coread.report.closeup import PLOT_HEIGHT, PLOT_WIDTH, Closeup, Plot
 from coread.report.films import REFERENCE_WIDTH, Film
 from coread.report.palette import step_of
-from coread.report.paper import ACCENT, BOTTOM, DISTAL, FAINT, INSIDE, LINE, MARGIN, PROXIMAL, SOFT, Paper
+from coread.report.paper import ACCENT, BOTTOM, DISTAL, FAINT, INSIDE, LESION, LINE, MARGIN, PROXIMAL, SOFT, Paper
 from coread.report.scene import scene
 from coread.report.view import Cell, Graded, Joint, Shown
 from coread.study import Study
@@ -36,7 +36,8 @@ def write_pdf(reading: Reading, path: str | Path, study: Study | None = None) ->
     """
     drawn = scene(reading, study)
     view, made = drawn.view, drawn.films
-    banner = words.status_words(reading)
+    signature = words.signature_words(reading)
+    banner = words.status_words(reading) + (f": {signature}" if signature else "")
     patient = dict(view.facts)["Patient"]
     paper = Paper(banner, f"Coread · {view.system.name} · patient {patient}", f"{view.system.name}, {patient}", reading.created)
     _head(paper, view)
@@ -99,7 +100,7 @@ def _films(paper: Paper, graded: Mapping[int, Graded], made: Sequence[Film]) -> 
 
 def _legend(paper: Paper, view: Shown, made: Sequence[Film]) -> None:
     """What the marks mean."""
-    if not made:
+    if not any(film.marks for film in made):
         return
     x = MARGIN + 2
     for feature in view.features:
@@ -229,11 +230,17 @@ def _cell(paper: Paper, cell: Cell, x: float, width: float) -> None:
     else:
         box = cell.graded
         paper.chip(x + width / 2, paper.y + 2.45, box.glyph, box.step, box.doubt, radius=1.75)
-        if box.share is not None and box.share < 0.8 and width > 20:
+        if box.share is not None and box.doubt != "sure" and width > 20:
             paper.text(x + width / 2 + 3.4, paper.y + 3.3, f"{round(box.share * 100)} %", 6.5, colour=SOFT)
 
 
 def _reasons(paper: Paper, view: Shown) -> None:
+    if view.changes:
+        paper.heading("What was corrected")
+        paper.wrapped(MARGIN, f"By {view.reading.reader.id}, against reading {view.reading.basis or 'not named'}.", INSIDE, 8, colour=SOFT)
+        for place, feature, was, now in view.changes:
+            paper.wrapped(MARGIN, f"{place}, {feature}: {was}, now {now}", INSIDE, 9)
+        paper.y += 4
     if view.warnings:
         paper.heading("Take note")
         for text in view.warnings:
@@ -257,23 +264,27 @@ def _joints(paper: Paper, joints: Sequence[tuple[Joint, tuple[Graded, ...], Clos
     across = (INSIDE - 4) / 2
     for start in range(0, len(joints), 2):
         row = joints[start : start + 2]
-        height = max(_joint_height(joint, boxes) for joint, boxes, _ in row)
+        height = max(_joint_height(joint, boxes, close) for joint, boxes, close in row)
         paper.room(height)
         for number, (joint, boxes, close) in enumerate(row):
             _joint(paper, joint, boxes, close, (MARGIN + number * (across + 4), across, height - 2))
         paper.y += height
     paper.y += 3
-    if any(close.proximal for _, _, close in joints):
-        note = (
-            "Frame: region looked at. Solid blue: end of the proximal bone; dashed orange: of the distal bone. Contrast is the crop's own."
-        )
+    suspected = " or ".join(dict.fromkeys(close.suspected for _, _, close in joints if close.lesions))
+    edges = any(close.proximal for _, _, close in joints)
+    if edges or suspected:
+        note = "Frame: region looked at."
+        note += " Solid blue: end of the proximal bone; dashed orange: of the distal bone." if edges else ""
+        note += f" Dotted pink: outline of suspected {suspected}." if suspected else ""
+        note += " Contrast is the crop's own."
         paper.wrapped(MARGIN, note, INSIDE, 8, colour=SOFT)
     paper.y += 5
 
 
-def _joint_height(joint: Joint, boxes: Sequence[Graded]) -> float:
+def _joint_height(joint: Joint, boxes: Sequence[Graded], close: Closeup) -> float:
     said = sum(15.5 + (2.9 * len(box.grades) if box.finding.probabilities else 0) for box in boxes) + 3.8 * len(joint.measured)
-    return 12 + max(said, 50.0 if joint.measured else 34.0)
+    seen = 50.0 if close.plot else 34.0 if close.picture else 0.0
+    return 12 + max(said, seen)
 
 
 def _joint(paper: Paper, joint: Joint, boxes: Sequence[Graded], close: Closeup, where: tuple[float, float, float]) -> None:
@@ -297,10 +308,14 @@ def _joint(paper: Paper, joint: Joint, boxes: Sequence[Graded], close: Closeup, 
         for points, colour, dash in ((close.proximal, PROXIMAL, None), (close.distal, DISTAL, (0.9, 1.0))):
             paper.curve(on(points), "#000000", 0.55)
             paper.curve(on(points), colour, 0.3, dash)
+        for lesion in close.lesions:
+            paper.curve(on([*lesion, lesion[0]]), "#000000", 0.6)
+            paper.curve(on([*lesion, lesion[0]]), LESION, 0.35, (0.4, 0.5))
     if close.plot:
         _plot(paper, close.plot, x + 2, top + (41.5 if close.picture else 8), 32.0)
     y = top + 8
-    right, wide = x + 37, width - 39
+    aside = 35.0 if close.picture or close.plot else 0.0
+    right, wide = x + 2 + aside, width - 4 - aside
     for box in boxes:
         paper.chip(right + 2.4, y + 2.6, box.glyph, box.step, box.doubt)
         paper.text(right + 6, y + 2.2, words.sentence(box.feature_name), 8, bold=True)
@@ -311,7 +326,7 @@ def _joint(paper: Paper, joint: Joint, boxes: Sequence[Graded], close: Closeup, 
         for line in paper.lines(reason, wide - 6, 7)[:3]:
             paper.text(right + 6, y + 5.4, line, 7, colour=SOFT)
             y += 2.8
-        y += 4.0
+        y += 4.0 if reason else 5.4
         for line in paper.lines(f"Grade {box.glyph}: {box.definition}" if box.definition else "", wide, 7)[:3]:
             paper.text(right, y + 2.4, line, 7)
             y += 2.8

@@ -9,7 +9,19 @@ from importlib.metadata import PackageNotFoundError, version
 
 from coread.reading import Finding, Reading, Total
 from coread.report.palette import step_of
-from coread.report.words import doubt_of, feature_words, key_of, place_words, region_words, sentence, total_words
+from coread.report.words import (
+    SIDE_SOURCES,
+    doubt_of,
+    feature_words,
+    key_of,
+    place_words,
+    region_words,
+    said_words,
+    sentence,
+    signature_words,
+    total_words,
+    warning_words,
+)
 from coread.scoring import Item, ScoringSystem
 from coread.study import Study
 
@@ -92,7 +104,7 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Everything a report says, but for the pictures."""
+    """Everything a report says, but for the pictures; ``changes`` are (place, feature, before, now) of each corrected finding."""
 
     reading: Reading
     system: ScoringSystem
@@ -102,6 +114,7 @@ class Shown:
     headline: tuple[tuple[str, str, Total], ...]
     missing: tuple[str, ...]
     unreadable: tuple[tuple[str, str, tuple[str, ...], str], ...]
+    changes: tuple[tuple[str, str, str, str], ...]
     warnings: tuple[str, ...]
     highest: dict[str, float]
     features: tuple[str, ...]
@@ -124,7 +137,12 @@ def shown(reading: Reading, system: ScoringSystem, study: Study | None) -> Shown
         headline=_headline(totals),
         missing=_missing(reading, system),
         unreadable=_unreadable(reading, system),
-        warnings=tuple(dict.fromkeys((*(study.warnings if study else ()), *reading.warnings))),
+        changes=tuple(
+            (place_words(f.site, f.side), feature_words(f.feature, system), said_words(f.was), said_words(f))
+            for f in reading.findings
+            if f.was is not None
+        ),
+        warnings=_warnings(reading, system, study),
         highest=_highest(system, boxes),
         facts=_facts(reading, study),
         provenance=_provenance(reading, system),
@@ -259,7 +277,7 @@ def _missing(reading: Reading, system: ScoringSystem) -> tuple[str, ...]:
             continue
         lacking = [feature for feature in dict.fromkeys(item.feature for item in rule.items) if feature not in graded]
         if lacking:
-            said.append(f"No total that holds {' or '.join(feature_words(f, system) for f in lacking)}: no site was graded for it.")
+            said.append(f"No total with {' or '.join(feature_words(f, system) for f in lacking)}: it was not graded at any site.")
         else:
             count = len(rule.unreadable(grades))
             words = total_words(name, system)
@@ -270,6 +288,12 @@ def _missing(reading: Reading, system: ScoringSystem) -> tuple[str, ...]:
     if away and seen:
         said.append(f"Not in this reading: {', '.join(away)}.")
     return tuple(dict.fromkeys(said))
+
+
+def _warnings(reading: Reading, system: ScoringSystem, study: Study | None) -> tuple[str, ...]:
+    """What a person should know, but for absent totals: why they are absent stands beside the totals."""
+    said = dict.fromkeys((*(study.warnings if study else ()), *reading.warnings))
+    return tuple(warning_words(text, system) for text in said if not re.match(r"\w+(, \w+)*: no total, because ", text))
 
 
 def _unreadable(reading: Reading, system: ScoringSystem) -> tuple[tuple[str, str, tuple[str, ...], str], ...]:
@@ -313,7 +337,7 @@ def _facts(reading: Reading, study: Study | None) -> tuple[tuple[str, str], ...]
         ("Patient", reading.study.patient or (study.patient if study else None) or "no id in the file"),
         ("Exam", (study.date if study else None) or ""),
         ("Day", f"{day:g} from the first exam" if day is not None else ""),
-        ("Side", side + (f" (from {source})" if side and source else "")),
+        ("Side", side + (f" ({SIDE_SOURCES.get(source, f'from {source}')})" if side and source else "")),
         (
             "Age, sex",
             ", ".join(w for w in (f"{study.age_years:g} y" if study.age_years is not None else "", study.sex or "") if w) if study else "",
@@ -332,10 +356,10 @@ def _provenance(reading: Reading, system: ScoringSystem) -> tuple[tuple[str, str
     lines = [
         ("Reader", f"{ref.id} ({ref.kind})" + (f", version {ref.version}" if ref.version else "")),
         ("Card sha256", ref.card_sha256 or ""),
-        ("Status", reading.status),
+        ("Status", signature_words(reading) or reading.status),
         ("Created", reading.created),
         ("Reading", reading.uid),
-        ("Corrects", reading.basis or ""),
+        ("Signed copy of" if reading.signature else "Corrects", reading.basis or ""),
         ("Scoring system", f"{system.name} ({system.id}), {system.version}"),
         ("Study", reading.study.uid or ""),
         ("Source", reading.study.source),

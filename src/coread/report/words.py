@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
-from coread.reading import Finding, Interval, Reading, Total
+from coread.reading import Before, Finding, Interval, Reading, Total
 from coread.scoring import ScoringSystem
 
 DECIMALS: Mapping[str, int] = {"mm": 2, "%": 0, "deg": 0, "mL": 2}
 UNITS: Mapping[str, str] = {"deg": "°", "%": " %"}
+SIDE_SOURCES: Mapping[str, str] = {
+    "tag": "from the file's tags",
+    "sidecar": "from the sidecar file",
+    "marker": "from the marker in the image",
+    "anatomy": "by anatomy, no marker to go by",
+}
 UNVERIFIED = "Research use, unverified"
 
 
@@ -59,6 +66,16 @@ def total_words(name: str, system: ScoringSystem) -> str:
     return sentence((first if first != "all" else "all sites") + (f", {rest.replace('_', ' ')}" if rest else ""))
 
 
+def warning_words(text: str, system: ScoringSystem) -> str:
+    """A warning as a sentence; one about totals (``hand_left, hand_left_erosion: ...``) with their names in words."""
+    names, colon, rest = text.partition(": ")
+    known = names.split(", ")
+    if not colon or not all(name in system.totals for name in known):
+        return sentence(text)
+    words = [total_words(name, system) for name in known]
+    return "; ".join([words[0], *(word[:1].lower() + word[1:] for word in words[1:])]) + f": {rest}"
+
+
 def feature_words(feature: str, system: ScoringSystem) -> str:
     """A feature's or measurement's name as the system gives it."""
     known = system.features.get(feature) or system.measurements.get(feature)
@@ -85,6 +102,27 @@ def status_words(reading: Reading) -> str:
     return UNVERIFIED if reading.status != "signed" else "Signed reading"
 
 
+def signature_words(reading: Reading) -> str:
+    """``signed by Dr A on 2026-03-02 10:00 UTC+01:00``; empty where nobody signed."""
+    if reading.signature is None:
+        return ""
+    try:
+        moment = datetime.fromisoformat(reading.signature.at)
+        when = f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".rstrip()
+    except ValueError:
+        when = reading.signature.at
+    return f"signed by {reading.signature.by} on {when}"
+
+
+def said_words(said: Finding | Before) -> str:
+    """A grade, a measurement or the reason for neither, in words; ``no finding`` for none of them."""
+    if said.grade is not None:
+        return f"grade {said.grade:g}"
+    if said.value is not None:
+        return quantity(said.value, said.unit or "")
+    return "no finding" if said.unreadable is None else f"not readable, {said.unreadable}"
+
+
 def reader_words(reading: Reading) -> str:
     """Who read, with version."""
     kind = {"model": "Model", "person": "Reader", "panel": "Panel"}[reading.reader.kind]
@@ -99,7 +137,9 @@ def doubt_of(finding: Finding, grades: tuple[float, ...]) -> tuple[str, float | 
     if finding.grade is None or len(finding.probabilities) != len(grades) or finding.grade not in grades:
         return "sure", None
     share = finding.probabilities[grades.index(finding.grade)]
-    return ("sure" if share >= 0.8 else "likely" if share >= 0.5 else "unsure"), share
+    # By the whole per cent that is shown beside it, so that 80 % never stands beside a mark for less.
+    shown = round(share * 100)
+    return ("sure" if shown >= 80 else "likely" if shown >= 50 else "unsure"), share
 
 
 def percent(share: float) -> str:

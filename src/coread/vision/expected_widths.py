@@ -36,21 +36,21 @@ class Expected:
 
 
 EXPECTED: dict[str, Expected] = {
-    "MCP 1": Expected(1.40, 0.065, 0.30, 0.83, 0.14),
-    "MCP 2": Expected(1.70, 0.110, 0.10, 0.87, 0.09),
-    "MCP 3": Expected(1.70, 0.102, 0.10, 0.90, 0.09),
-    "MCP 4": Expected(1.70, 0.106, 0.13, 0.88, 0.09),
-    "MCP 5": Expected(1.70, 0.100, 0.17, 0.85, 0.11),
-    "PIP 2": Expected(1.15, 0.077, 0.11, 0.87, 0.07),
-    "PIP 3": Expected(1.15, 0.074, 0.12, 0.84, 0.09),
-    "PIP 4": Expected(1.15, 0.070, 0.12, 0.82, 0.08),
-    "PIP 5": Expected(1.15, 0.076, 0.13, 0.84, 0.10),
-    "CMC 3": Expected(1.10, 0.132, 0.12, 0.80, 0.12),
-    "CMC 4": Expected(1.10, 0.220, 0.20, 0.82, 0.15),
-    "CMC 5": Expected(1.10, 0.220, 0.20, 0.87, 0.15),
-    "scaphotrapeziotrapezoid": Expected(1.30, 0.200, 0.20, 0.85, 0.15),
-    "capitate-scaphoid-lunate": Expected(1.40, 0.118, 0.18, 0.75, 0.15),
-    "radiocarpal": Expected(1.90, 0.095, 0.18, 0.80, 0.12),
+    "MCP 1": Expected(1.40, 0.075, 0.32, 0.80, 0.15),
+    "MCP 2": Expected(1.70, 0.116, 0.08, 0.87, 0.08),
+    "MCP 3": Expected(1.70, 0.107, 0.08, 0.90, 0.08),
+    "MCP 4": Expected(1.70, 0.104, 0.08, 0.90, 0.08),
+    "MCP 5": Expected(1.70, 0.109, 0.17, 0.84, 0.13),
+    "PIP 2": Expected(1.15, 0.076, 0.08, 0.87, 0.07),
+    "PIP 3": Expected(1.15, 0.070, 0.09, 0.86, 0.08),
+    "PIP 4": Expected(1.15, 0.068, 0.09, 0.85, 0.08),
+    "PIP 5": Expected(1.15, 0.072, 0.10, 0.83, 0.09),
+    "CMC 3": Expected(1.10, 0.133, 0.13, 0.76, 0.15),
+    "CMC 4": Expected(1.10, 0.188, 0.18, 0.75, 0.18),
+    "CMC 5": Expected(1.10, 0.212, 0.20, 0.80, 0.17),
+    "scaphotrapeziotrapezoid": Expected(1.30, 0.200, 0.17, 0.80, 0.15),
+    "capitate-scaphoid-lunate": Expected(1.40, 0.103, 0.17, 0.68, 0.18),
+    "radiocarpal": Expected(1.90, 0.095, 0.17, 0.78, 0.14),
 }
 
 

@@ -127,11 +127,20 @@ def reduced(pixels: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], f
     if scale > 1.0:
         plane = ndimage.uniform_filter(plane, size=max(1, round(scale)), mode="nearest")
         rows, columns = (np.linspace(0, n - 1, round(n / scale)) for n in plane.shape)
-        plane = ndimage.map_coordinates(plane, np.meshgrid(rows, columns, indexing="ij"), order=1, output=np.float32)
+        plane = _between(_between(plane, rows, 0), columns, 1).astype(np.float32)
     low, high = float(np.percentile(plane, 0.5)), float(plane.max())
     if high - low < 1e-6:
         return np.zeros_like(plane), scale
     return np.clip((plane - low) / (high - low), 0, 1).astype(np.float32), scale
+
+
+def _between(plane: npt.NDArray[np.floating], at: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
+    """The plane at fractional places along an axis, linear between its own."""
+    low = np.minimum(at.astype(np.intp), plane.shape[axis] - 2)
+    part = (at - low)[:, None] if axis == 0 else at - low
+    between: npt.NDArray[np.float64] = np.take(plane, low, axis) * (1 - part)
+    between += np.take(plane, low + 1, axis) * part
+    return between
 
 
 def candidates(plane: npt.NDArray[np.float32], longest: int | None = None) -> list[Candidate]:
@@ -154,25 +163,20 @@ def candidates(plane: npt.NDArray[np.float32], longest: int | None = None) -> li
 def _components(
     image: npt.NDArray[np.float32], level: float, longest: int, local: bool
 ) -> list[tuple[int, int, int, int, int, int, float]]:
-    labels, count = ndimage.label(image > level, structure=np.ones((3, 3)))
-    if not count:
-        return []
-    areas = np.bincount(labels.ravel(), minlength=count + 1)
-    areas[0] = 0
+    labels, _ = ndimage.label(image > level, structure=np.ones((3, 3)))
     rows, columns = image.shape
-    places = ndimage.find_objects(labels)
     found = []
-    for index in np.flatnonzero((areas >= MIN_HEIGHT) & (areas <= (MAX_HEIGHT * longest) ** 2)):
-        (r0, r1), (c0, c1) = ((s.start, s.stop) for s in places[index - 1])
+    for index, place in enumerate(ndimage.find_objects(labels), start=1):
+        (r0, r1), (c0, c1) = ((s.start, s.stop) for s in place)
         height, width = r1 - r0, c1 - c0
         longer, shorter = max(height, width), min(height, width)
         if longer < MIN_HEIGHT or longer > MAX_HEIGHT * longest or shorter < 0.25 * longer or shorter < 4:
             continue
         if r0 == 0 or c0 == 0 or r1 == rows or c1 == columns:
             continue
-        if not 0.10 <= areas[index] / (height * width) <= 0.90:
-            continue
-        found.append((r0, c0, r1, c1, int(areas[index]), int(local), level))
+        area = int(np.count_nonzero(labels[place] == index))
+        if area >= MIN_HEIGHT and 0.10 <= area / (height * width) <= 0.90:
+            found.append((r0, c0, r1, c1, area, int(local), level))
     return found
 
 
@@ -182,10 +186,10 @@ def _stable(boxes: list[tuple[int, int, int, int, int, int, float]]) -> list[tup
         return []
     table = np.array([box[:4] for box in boxes], dtype=np.float64)
     areas = (table[:, 2] - table[:, 0]) * (table[:, 3] - table[:, 1])
-    low = np.maximum(table[:, None, :2], table[None, :, :2])
-    high = np.minimum(table[:, None, 2:], table[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2)
-    same = shared / (areas[:, None] + areas[None] - shared) > 0.6
+    shared = np.ones((len(boxes), len(boxes)))
+    for low, high in ((table[:, 0], table[:, 2]), (table[:, 1], table[:, 3])):
+        shared *= np.maximum(np.minimum(high[:, None], high) - np.maximum(low[:, None], low), 0)
+    same = shared / (areas[:, None] + areas - shared) > 0.6
     free = np.ones(len(boxes), dtype=bool)
     kept = []
     for index in np.argsort(-same.sum(axis=1), kind="stable"):
@@ -216,13 +220,15 @@ def _cut(
     sizes[0] = 0
     mask[inner] = labels == int(sizes.argmax())
     grid = np.meshgrid(rows - top, columns - left, indexing="ij")
-    layers = []
-    for layer in (plane[window], mask):
-        soft = ndimage.gaussian_filter(layer, smooth * 0.8, mode="nearest") if smooth > 0.75 else layer
-        layers.append(ndimage.map_coordinates(soft, grid, order=1, mode="nearest" if layer is not mask else "constant", output=np.float32))
-    grey = layers[0]
+    layers = np.stack([plane[window], mask])
+    if smooth > 0.75:
+        layers = ndimage.gaussian_filter(layers, smooth * 0.8, mode="nearest", axes=(1, 2))
+    grey, piece = (
+        ndimage.map_coordinates(layer, grid, order=1, mode=mode, output=np.float32)
+        for layer, mode in zip(layers, ("nearest", "constant"), strict=True)
+    )
     grey = (grey - grey.min()) / max(float(grey.max() - grey.min()), 1e-3)
-    return Candidate(box, area, np.stack([grey, layers[1]]).astype(np.float32))
+    return Candidate(box, area, np.stack([grey, piece]).astype(np.float32))
 
 
 def decide(pieces: list[Candidate], probabilities: npt.NDArray[np.float64]) -> list[Marker]:

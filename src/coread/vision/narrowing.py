@@ -4,12 +4,13 @@ The grades of Sharp/van der Heijde (J Rheumatol 1999;26:743, 2000;27:261) speak 
 doubtful, 2 general with more than half left, 3 less than half left or subluxation, 4 ankylosis or complete luxation. What a joint had
 before is not known, so it is inferred: from the norm of the site and from how wide the same hand's other joints are, with the spread
 that healthy joints have about both. All joints of a hand are weighed together, in closed sums over a grid (Bayes' rule), so that one
-narrow joint among wide ones stands out while a hand that is narrow throughout is still measured against the norm.
+narrow joint among wide ones stands out while a hand that is narrow throughout is still measured against the norm. A hand's MCP joints
+resemble each other more than they do its PIP or wrist joints, so each kind has its own level about the hand's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,9 +29,11 @@ LEVEL = 0.90
 PRIOR = (0.54, 0.14, 0.18, 0.10, 0.04)
 # Cuts of what is left (share of the expected width): "doubtful" is taken as 80-90 %, half is the definition's own.
 _NORMAL, _DOUBTFUL, _HALF, _LEAST = 0.90, 0.80, 0.50, 0.05
-# Spread of whole hands about the norm (log), and the grid over it: bounded, for a hand narrowed throughout is no hand of narrow spaces.
-_HAND_SPREAD = 0.12
-_HAND = np.linspace(-0.3, 0.3, 31)
+# Spread (log) of whole hands about the norm and of a hand's MCP, PIP and wrist joints about their hand, from hands without arthritis
+# (n = 31, levels of MCP and PIP .14 each, correlated by .63; those of the wrist stand alone), and the grid over a level: bounded, for a
+# hand narrowed throughout is no hand of narrow spaces.
+_HAND_SPREAD, _KIND_SPREAD = 0.11, {"MCP": 0.09, "PIP": 0.09, "wrist": 0.12}
+_LEVEL = np.linspace(-0.36, 0.36, 37)
 _WITNESS = 0.5
 # What a width is off by, repeated: pixels, and share of bone width (see bench/spaces.py).
 _ERROR_PX, _ERROR_SHARE = 0.12, 0.005
@@ -102,18 +105,39 @@ def grade_hand(spaces: Sequence[Space], spacing_mm: float | None = None) -> tupl
     base = {i: _norm_px(spaces[i], norms[i], spacing_mm) for i in seen}
     errors = {i: _error_px(spaces[i]) for i in seen}
     likelihoods = {i: _likelihoods(spaces[i], norms[i], base[i], errors[i]) for i in seen}
-    hand = np.exp(-0.5 * (_HAND / _HAND_SPREAD) ** 2)
+    told = {kind: np.ones_like(_LEVEL) for kind in _KIND_SPREAD}
     for i in seen:
         # A fused joint says nothing about how wide this hand's spaces are.
         open_gap = 1 - _fused(spaces[i])
         total = likelihoods[i].sum(axis=0)
         # Damage comes to many joints of a hand at once, so they are less than that many witnesses to its own width.
-        hand = hand * (1 - open_gap + open_gap * total / total.max()) ** _WITNESS
-    hand = hand / hand.sum()
-    return tuple(
-        _result(s, _posterior(likelihoods[i], hand), base[i] * float(np.exp(_HAND @ hand)), errors[i]) if i in base else _nothing(s)
-        for i, s in enumerate(spaces)
-    )
+        told[_kind(spaces[i].name)] *= (1 - open_gap + open_gap * total / total.max()) ** _WITNESS
+    levels = _levels(told)
+    results = []
+    for i, s in enumerate(spaces):
+        level = levels[_kind(s.name)]
+        known = i in base
+        results.append(
+            _result(s, _posterior(likelihoods[i], level), base[i] * float(np.exp(_LEVEL @ level)), errors[i]) if known else _nothing(s)
+        )
+    return tuple(results)
+
+
+def _kind(name: str) -> str:
+    return "wrist" if name in CARPAL else name.split()[0]
+
+
+def _levels(told: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """How wide the joints of each kind are in this hand: distributions over ``_LEVEL``, from what each kind tells of its own level."""
+    hand = np.exp(-0.5 * (_LEVEL / _HAND_SPREAD) ** 2)
+    about = {kind: np.exp(-0.5 * ((_LEVEL[:, None] - _LEVEL) / spread) ** 2) for kind, spread in _KIND_SPREAD.items()}
+    heard = {kind: about[kind] @ told[kind] for kind in told}
+    levels = {}
+    for kind, own in told.items():
+        others = np.prod([heard[k] for k in told if k != kind], axis=0)
+        level = own * ((hand * others) @ about[kind])
+        levels[kind] = level / level.sum()
+    return levels
 
 
 def grade_narrowing(space: Space, others: Sequence[Space] = (), spacing_mm: float | None = None) -> Narrowing:
@@ -134,7 +158,7 @@ def _error_px(space: Space) -> float:
 
 def _likelihoods(space: Space, norm: Expected, base_px: float, error_px: float) -> NDArray[np.float64]:
     """Prior times likelihood of the measured mean and minimum for grades 0-3 (rows) at each width of the whole hand (columns)."""
-    expected = base_px * np.exp(_HAND)
+    expected = base_px * np.exp(_LEVEL)
     evenness = space.minimum_px / space.mean_px if space.mean_px > 0 else 0.0
     even = _density(evenness, norm.even, norm.even_spread)
     # A focal loss may be anything down to a quarter of the usual evenness.
@@ -155,7 +179,9 @@ def _mean_over(
 ) -> NDArray[np.float64]:
     """Density of the measured width if the share that is left lies evenly between two bounds, for each expected width."""
     left = np.linspace(low, high, 1 if low == high else 12)[:, None]
-    spread = np.hypot(left * norm.spread, error_px / expected)
+    # Bones of the wrist overlap: the fainter a gap between them, the less is it the one that was meant.
+    doubt = 1 / max(space.quality, 0.25) if space.name in CARPAL else 1.0
+    spread = np.hypot(left * norm.spread * doubt, error_px / expected)
     # Some joints stray further than most: they were turned against the beam, or their edges were taken from another line.
     measured = space.mean_px / expected
     return np.asarray((0.94 * _density(measured, left, spread) + 0.06 * _density(measured, left, 3 * spread)).mean(axis=0))
@@ -167,9 +193,9 @@ def _density(x: NDArray[np.float64] | float, mean: NDArray[np.float64] | float, 
     return np.asarray(np.exp(-0.5 * z * z) / (np.sqrt(2 * np.pi) * np.asarray(sd)) + 1e-4)
 
 
-def _posterior(likelihood: NDArray[np.float64], hand: NDArray[np.float64]) -> NDArray[np.float64]:
+def _posterior(likelihood: NDArray[np.float64], level: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probabilities of grades 0-3 from the width alone."""
-    return np.asarray((likelihood / likelihood.sum(axis=0)) @ hand)
+    return np.asarray((likelihood / likelihood.sum(axis=0)) @ level)
 
 
 def _fused(space: Space) -> float:

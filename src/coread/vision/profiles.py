@@ -101,12 +101,14 @@ def refine_peak(values: Array, path: NDArray[np.intp]) -> Array:
 
 
 def take(values: Array, rows: Array) -> Array:
-    """Values (joints, columns, rows) at fractional rows (joints, columns), linear between samples."""
-    low = np.clip(np.floor(rows).astype(np.intp), 0, values.shape[2] - 2)
-    part = np.clip(rows - low, 0.0, 1.0)
-    a = np.take_along_axis(values, low[..., None], axis=2)[..., 0]
-    b = np.take_along_axis(values, (low + 1)[..., None], axis=2)[..., 0]
-    return np.asarray(a * (1 - part) + b * part)
+    """Values (joints, columns, rows) at fractional rows, one (joints, columns) or several (joints, columns, n), linear between samples."""
+    several = rows if rows.ndim == 3 else rows[..., None]
+    low = np.clip(np.floor(several).astype(np.intp), 0, values.shape[2] - 2)
+    part = np.clip(several - low, 0.0, 1.0)
+    a = np.take_along_axis(values, low, axis=2)
+    b = np.take_along_axis(values, low + 1, axis=2)
+    between = a * (1 - part) + b * part
+    return np.asarray(between if rows.ndim == 3 else between[..., 0])
 
 
 def smooth_curve(curve: Array, weight: Array, stiffness: float, rounds: int = 3) -> Array:

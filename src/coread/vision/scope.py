@@ -79,8 +79,8 @@ class ScopeCheck:
 
     def __init__(self, weights: Path = WEIGHTS, threads: int | None = None) -> None:
         self._network = Network(weights, threads)
-        # The image asked about last: it is asked about again once its hands were looked for.
-        self._judged: tuple[npt.NDArray[np.float32], float] | None = None
+        # The image asked about last, what its pixels refuse, and its likeness: it is asked about again once its hands were looked for.
+        self._judged: tuple[npt.NDArray[np.float32], str | None, float] | None = None
 
     def likeness(self, pixels: npt.NDArray[np.float32]) -> float:
         """Probability that [y, x] pixels show a hand radiograph or a part of one, of either polarity, at any angle.
@@ -103,12 +103,12 @@ class ScopeCheck:
         stated = refused_by_facts(facts)
         if stated is not None:
             return stated
-        shown = refused_by_pixels(pixels)
+        if self._judged is None or self._judged[0] is not pixels:
+            shown = refused_by_pixels(pixels)
+            self._judged = (pixels, shown, 0.0 if shown else self.likeness(grey(pixels)))
+        _, shown, likeness = self._judged
         if shown is not None:
             return shown
-        if self._judged is None or self._judged[0] is not pixels:
-            self._judged = (pixels, self.likeness(grey(pixels)))
-        likeness = self._judged[1]
         if hands is None:
             return None if likeness >= LEAST_LIKENESS else f"{NOT_A_HAND}it does not look like one at all (likeness {likeness:.2f})"
         return refused_by_hands(likeness, hands)
@@ -154,7 +154,7 @@ def refused_by_pixels(pixels: npt.NDArray[np.float32]) -> str | None:
     low, high = np.percentile(plain, [1, 99])
     if high - low < SMALLEST_SPREAD:
         return f"{NOT_A_HAND}the image is empty, all of it has nearly the same grey value"
-    levels = len(np.unique(np.round(plain * 1023)))
+    levels = np.count_nonzero(np.bincount(np.rint(np.clip(plain, 0, 1) * 1023).astype(np.int64).ravel()))
     if levels < FEWEST_LEVELS:
         return f"{NOT_A_HAND}the image holds {levels} grey values only, as a drawing or a page of text does"
     return None

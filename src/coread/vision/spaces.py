@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
+from scipy.special import erfinv
 
 from coread.errors import InputError
 from coread.vision.gaps import Frame, Gap, PlaceLike, find_gaps
@@ -34,6 +35,8 @@ CARPAL = {
 _BAND, _ACROSS_GAP, _ALONG, _FINE = 0.20, 129, 49, 3.0
 # Widest gap that is looked for, and the usual one, in bone widths.
 _FARTHEST, _USUAL = 0.24, 0.09
+# What a floor is worth that is as bright as the bone gets, this far (bone widths) behind its edge, and what an edge costs behind one.
+_BEHIND, _FLOOR, _BEYOND, _PASSED = 0.035, 1.5, 3.0, 0.85
 # Share of the bone's width over which a space is measured: beyond it the bone ends turn away from each other.
 _CENTRAL, _CENTRAL_CARPAL = 0.68, 0.85
 # The minimum is taken over a tenth of the joint: a single profile is mostly noise.
@@ -42,11 +45,15 @@ _MINIMUM_OVER = 5
 _WIDE, _BLUR_PX, _BLUR_PX_USUAL = 0.05, (0.3, 3.0), (0.35, 0.008)
 # A bone's end is rounded from front to back, so that it is steepest a little within its edge: both ends together, in bone widths
 # (simulated bones with rounded rims: .17 mm of 14 mm, .15 of 11.5, .1 of 13.5; the slope is 1.00 with and without).
-_RIM, _RIM_CARPAL = 0.0125, 0.0075
+_RIM, _RIM_CARPAL = 0.0125, 0.0105
 # Fewest pixels over the width that is looked at (a bone's, in the wrist CARPAL times the extent). Simulated hands of an adult, 75 joints,
 # measured against true widths: slope .93 or more for pixels up to 0.4 mm in the fingers (.81-.86 at 0.5 mm, .6-.7 at 0.6 mm), .87-.90 at
 # 0.3 mm and .82 at 0.4 mm in the wrist; these counts stand for 0.45 and 0.35 mm.
 FEWEST_PX = {"MCP": 31.0, "PIP": 26.0, "wrist": 38.0}
+# Least and greatest depth that a hand's open gaps are held to have, and shares of it that make a slit, or an open gap.
+# The thumb is seen from the side and the little finger's knuckle aslant: their gaps may be shallow and open.
+_SHALLOW = ("MCP 1", "MCP 5")
+_OPEN_DEPTH, _SLIT, _OPEN = {"MCP": (0.5, 1.2), "PIP": (0.3, 1.0)}, 0.4, 0.7
 # Below this share of a bone's brightness over soft tissue there is no gap: shafts without any reach .17 at most (n = 56),
 # open joints less in 2 of 100 (n = 126).
 _NO_GAP, _NO_GAP_CARPAL = 0.14, 0.25
@@ -142,12 +149,13 @@ def _trace(
     column, row = frame.points(x[:, :, None] + normal_x[:, :, None] * n, y[:, :, None] + normal_y[:, :, None] * n)
     band = np.stack([sample(pixels, column[j], row[j], order=3) for j in range(joints)])
     band = gaussian_filter1d(band, 1.0, axis=1)
-    edges = _edges(band, n)
+    edges = _edges(band, n, carpal)
     low, high = edges.low, edges.high
     contrast = np.median(_depth(band, n, low, high)[:, inner], axis=1) / _bone_step(gap, band, carpal)
     blur = _blur_px(edges, n, frame.width) / frame.width
     apart = _unblurred(high - low, np.hypot(blur, _FINE * (n[1] - n[0]))[:, None])
-    true_half = np.maximum(apart - np.where(carpal, _RIM_CARPAL, _RIM)[:, None], 0) / 2
+    apart = np.maximum(apart - np.where(carpal, _RIM_CARPAL, _RIM)[:, None], 0)
+    true_half = _as_deep(apart, contrast, blur, [p.name for p in places]) / 2
     middle = (low + high) / 2
     ends = []
     for at in (middle - true_half, middle + true_half):
@@ -169,7 +177,7 @@ def _trace(
             angle_deg=float("nan") if carpal[j] else float(gap.angle_deg[j]),
             offset=float("nan") if carpal[j] else float(gap.offset[j] / gap.bone[j]),
             contrast=float(contrast[j]),
-            quality=float(np.clip(contrast[j] / 0.4, 0, 1) * coherent[j]),
+            quality=float(np.clip(contrast[j] / (0.7 if carpal[j] else 0.4), 0, 1) * coherent[j]),
         )
         fewest = FEWEST_PX["wrist" if carpal[j] else "MCP" if place.name.startswith("MCP") else "PIP"]
         if frame.width[j] < fewest:
@@ -190,11 +198,12 @@ class _Edges:
     steepness: tuple[Array, Array]
 
 
-def _edges(band: Array, n: Array) -> _Edges:
+def _edges(band: Array, n: Array, carpal: NDArray[np.bool_]) -> _Edges:
     """The two bone ends: where a band (joints, positions, heights) falls and rises most steeply on both sides of its middle.
 
     The proximal end, a convex head, has one clear outline. The distal one, a shallow cup, shows its floor as a dense line and its lips
-    as fainter ones nearer to the head: the floor is the one that runs at an even distance from the head.
+    as fainter ones nearer to the head: the floor is the one that runs at an even distance from the head and behind which the bone is
+    brightest. In the wrist bones overlap, and the brightest line may be another bone's.
     """
     fine, coarse = slope(band, _FINE, axis=2), slope(band, 2 * _FINE, axis=2)
     scale = np.percentile(np.abs(fine), 97, axis=(1, 2))[:, None, None] + 1e-6
@@ -205,14 +214,27 @@ def _edges(band: Array, n: Array) -> _Edges:
     low_at = np.interp(low, np.arange(n.size), n)
     away = np.arange(-8, round(_FARTHEST / step))
     rows = np.clip(low[:, :, None] + away, 0, n.size - 1)
-    rise = np.stack([take(fine, rows[:, :, k]) for k in range(away.size)], axis=2)
+    rise = take(fine, rows)
     far = away * step
+    behind = round(_BEHIND / step)
+    gained = _gained(take(band, np.minimum(rows + behind, n.size - 1)))
+    passed = np.zeros_like(gained)
+    passed[:, :, behind:] = np.maximum.accumulate(gained, axis=2)[:, :, :-behind]
     wanted = np.minimum(rise / scale, 1.5) - 0.35 * ((far - _USUAL) / 0.09) ** 2
+    wanted += np.where(carpal, 0.0, _FLOOR)[:, None, None] * gained - _BEYOND * np.maximum(passed - _PASSED, 0)
     gap, high_rough, gap_rows = _smooth_path(rise, wanted, scale, 2, 0.12)
     high_at = low_at + np.interp(gap, np.arange(away.size), far)
     high_rows = np.clip(low + np.interp(gap_rows, np.arange(away.size), away), 0, n.size - 1)
     steep = [np.abs(np.concatenate([take(g, low_rows), take(g, high_rows)])) for g in (fine, coarse)]
     return _Edges(low_at, high_at, step * np.maximum(low_rough, high_rough), (steep[0], steep[1]))
+
+
+def _gained(level: Array) -> Array:
+    """Share of the way from the darkest to the brightest value of each column that is reached (joints, positions, heights)."""
+    dark = np.minimum.accumulate(level, axis=2)
+    nine_tenths = round(0.9 * level.shape[2])
+    bright = np.partition(level, nine_tenths, axis=2)[:, :, nine_tenths, None]
+    return np.asarray(np.clip((level - dark) / np.maximum(bright - dark[:, :, -1:], 1e-6), 0, 1))
 
 
 def _smooth_path(rise: Array, wanted: Array, scale: Array, reach: int, penalty: float) -> tuple[Array, Array, Array]:
@@ -260,6 +282,24 @@ def _unblurred(apart: Array, sigma: Array) -> Array:
     for _ in range(40):
         a = x * np.tanh(a * x)
     return np.asarray(2 * sigma * np.where(x > 1, a, 0.0))
+
+
+def _as_deep(apart: Array, contrast: Array, blur: Array, names: Sequence[str]) -> Array:
+    """Widths that agree with how deep the gaps are: what is traced far apart and yet too shallow is a slit that blur has filled.
+
+    A slit ``w`` wide, blurred with ``sigma``, keeps erf(w / (2 sqrt(2) sigma)) of its depth. How deep an open gap is, the same kind of
+    joints of the hand say, from which healthy joints seldom differ by more than a third (n = 213).
+    """
+    widths = apart.copy()
+    for kind, (least, most) in _OPEN_DEPTH.items():
+        same = [j for j, name in enumerate(names) if name.startswith(kind) and name not in _SHALLOW]
+        if not same:
+            continue
+        depth = contrast[same] / float(np.clip(np.percentile(contrast[same], 70), least, most))
+        open_gap = np.clip((depth - _SLIT) / (_OPEN - _SLIT), 0, 1)[:, None]
+        slit = (2 * np.sqrt(2) * blur[same] * erfinv(np.clip(depth, 0, 0.95)))[:, None]
+        widths[same] = open_gap * apart[same] + (1 - open_gap) * np.minimum(apart[same], slit)
+    return widths
 
 
 def _center(proximal: Array, distal: Array) -> tuple[float, float]:

@@ -1,0 +1,72 @@
+"""A signature holds over what a person signs, and breaks when that is altered."""
+
+from dataclasses import replace
+
+import pytest
+
+from coread.errors import InputError
+from coread.reading import Evidence, Finding, ReaderRef, Reading, StudyRef, Total
+from coread.reading_signature import check_signature, digest, signed
+
+AT = "2026-03-02T10:00:00+01:00"
+READING = Reading(
+    "2.25.1", ReaderRef("model", "m", "1"), "svdh", StudyRef("a.dcm", patient="P1"),
+    (
+        Finding("MCP 2", "left", "erosion", grade=2.0, evidence=Evidence(0, (1.0, 2.0), profile={"width": (1.0, float("nan"))})),
+        Finding("MCP 3", "left", "erosion", unreadable="overlap"),
+    ),
+    {"hand_left_erosion": Total(2.0, 80.0, 1.0, 3.0, 0.9)}, "2026-03-01T10:00:00+01:00", warnings=("w",),
+)  # fmt: skip
+
+
+def test_the_signed_copy_is_a_reading_of_its_own_that_follows_the_signed_one() -> None:
+    copy = signed(READING, "2.25.2", " Dr A ", AT)
+    assert (copy.uid, copy.basis, copy.status, copy.created) == ("2.25.2", "2.25.1", "signed", AT)
+    assert copy.signature is not None
+    assert (copy.signature.by, copy.signature.at) == ("Dr A", AT)
+    assert (copy.reader, copy.findings, copy.totals, copy.warnings) == (READING.reader, READING.findings, READING.totals, READING.warnings)
+    check_signature(copy)
+    check_signature(READING)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"findings": READING.findings[:1]},
+        {"findings": (replace(READING.findings[0], grade=3.0), READING.findings[1])},
+        {"findings": (READING.findings[0], replace(READING.findings[1], unreadable="cut"))},
+        {"totals": {}},
+        {"totals": {"hand_left_erosion": Total(3.0, 80.0)}},
+        {"study": replace(READING.study, patient="P2")},
+        {"reader": ReaderRef("person", "m")},
+        {"uid": "2.25.3"},
+        {"basis": None},
+        {"system": "sens"},
+    ],
+)
+def test_an_altered_reading_is_refused(change: dict[str, object]) -> None:
+    copy = replace(signed(READING, "2.25.2", "Dr A", AT), **change)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"is not what Dr A signed on 2026-03-02.*`coread correct`"):
+        check_signature(copy)
+
+
+def test_what_an_archive_may_drop_and_the_order_of_findings_are_not_signed() -> None:
+    copy = signed(READING, "2.25.2", "Dr A", AT)
+    bare = tuple(replace(finding, evidence=None, probabilities=()) for finding in reversed(copy.findings))
+    check_signature(replace(copy, findings=bare))
+    assert digest(replace(copy, findings=(replace(bare[0], unreadable="overlap "), bare[1]))) == digest(copy)
+
+
+def test_nobody_no_time_and_twice_are_refused() -> None:
+    for by, at, said in ((" ", AT, "name of the person"), ("Dr A", "2026-03-02", "time zone"), ("Dr A", "now", "ISO 8601")):
+        with pytest.raises(InputError, match=said):
+            signed(READING, "2.25.2", by, at)
+    with pytest.raises(InputError, match="signed already, by Dr A"):
+        signed(signed(READING, "2.25.2", "Dr A", AT), "2.25.3", "Dr B", AT)
+
+
+def test_status_and_signature_go_together() -> None:
+    with pytest.raises(ValueError, match="status is signed, but it lacks a signature"):
+        replace(READING, status="signed")
+    with pytest.raises(ValueError, match="status is unverified, but it has a signature"):
+        replace(signed(READING, "2.25.2", "Dr A", AT), status="unverified")
