@@ -22,7 +22,8 @@ import numpy.typing as npt
 
 from coread.errors import InputError
 from coread.simulate import simulate_hand
-from coread.simulate.damage import Damaged, apply_damage, draw_patient_damage
+from coread.simulate.damage import Damaged, apply_damage
+from coread.simulate.damage_draw import draw_patient
 from coread.simulate.outline import inside_mask
 from coread.train.hand_labels import read_grey
 from coread.vision.damage import EROSION_SITES, FACTS, LEAST_INSIDE, NARROWING_SITES, PATCH, SITES, site_square, space_facts
@@ -34,6 +35,8 @@ from coread.vision.spaces import measure_spaces
 Split = Literal["train", "validation", "test"]
 WIDE = 88
 """Samples of a wide cut, PATCH of which are the patch: room to turn and shift it."""
+SUBLUXED = 0.2
+"""Sideways offset of the bones, in bone widths, from which a joint counts as subluxed."""
 _LEAST_MONTHS, _LEAST_TEST_MONTHS = 120.0, 144.0
 _LEAST_SCORE, _LEAST_CONFIDENCE = 0.45, 0.8
 
@@ -143,6 +146,11 @@ def simulated_hand(seed: int) -> RealHand:
     return RealHand(f"simulated {seed}", film.pixels, found[0].places, found[0].length_px, found[0].pose.mirrored)
 
 
+def scored(hand: RealHand) -> list[Place]:
+    """The places of the score that lie in the image."""
+    return [hand.places[name] for name in SITES if hand.places[name].inside]
+
+
 def rows_of(hand: RealHand, damaged: Damaged, patient: int) -> Prepared:
     """The sites of one damaged hand that lie well inside the image."""
     joints = [name for name in NARROWING_SITES if name in hand.places]
@@ -152,21 +160,22 @@ def rows_of(hand: RealHand, damaged: Damaged, patient: int) -> Prepared:
     columns: dict[str, list[object]] = {field.name: [] for field in fields(Prepared)}
     for index, site in enumerate(SITES):
         square = site_square(site, hand.places[site], hand.length_px, hand.mirrored)
-        if inside_share(square, hand.pixels.shape) < LEAST_INSIDE:
+        if inside_share(square, hand.pixels.shape) < LEAST_INSIDE or site in damaged.skipped or not hand.places[site].inside:
             continue
         wide = site_square(site, hand.places[site], hand.length_px, hand.mirrored, WIDE, (WIDE - 1) / (PATCH - 1))
         mask = np.zeros((WIDE, WIDE), dtype=bool)
-        for outline in damaged.outlines.get(site, ()):
-            mask |= inside_mask(wide.to_patch(np.asarray(outline)), mask.shape)
-        bony = [damaged.subluxation.get(site, False), damaged.ankylosis.get(site, False)] if site in NARROWING_SITES else [-1, -1]
+        for outline in damaged.outlines:
+            if outline.site == site:
+                mask |= inside_mask(wide.to_patch(outline.polygon_px), mask.shape)
+        bony = [abs(damaged.subluxation[site]) > SUBLUXED, damaged.ankylosis[site]] if site in NARROWING_SITES else [-1, -1]
         row = {
             "wide": np.round(cut(damaged.pixels, wide) * 255).clip(0, 255).astype(np.uint8),
             "mask": (mask.reshape(WIDE // 2, 2, WIDE // 2, 2).mean(axis=(1, 3)) * 255).astype(np.uint8),
             "site": index,
             "patient": patient,
             "right": int(hand.mirrored),
-            "erosion": damaged.grades.get((site, "erosion"), 0) if site in EROSION_SITES else -1,
-            "narrowing": damaged.grades.get((site, "joint_space_narrowing"), 0) if site in NARROWING_SITES else -1,
+            "erosion": damaged.grades[site, "erosion"] if site in EROSION_SITES else -1,
+            "narrowing": damaged.grades[site, "joint_space_narrowing"] if site in NARROWING_SITES else -1,
             "bony": [int(b) for b in bony],
             "facts": facts.get(site, np.zeros(FACTS, dtype=np.float32)),
         }
@@ -195,10 +204,10 @@ def patients(hands: Sequence[RealHand], random: np.random.Generator, rounds: int
 def damaged_patient(pair: tuple[RealHand, RealHand], seed: int) -> Prepared:
     """Both hands of one patient with damage drawn together; places as sure as the locator's on damaged hands."""
     random = np.random.default_rng([seed, 5])
-    records = draw_patient_damage(random, [hand.places for hand in pair])
+    records = draw_patient(random, scored(pair[0]), scored(pair[1]))
     parts = []
     for hand, record in zip(pair, records, strict=True):
-        damaged = apply_damage(hand.pixels, hand.places, record)
+        damaged = apply_damage(hand.pixels, scored(hand), record)
         parts.append(rows_of(shifted(hand, random, 0.006), damaged, seed))
     return joined(parts)
 
@@ -263,7 +272,7 @@ def read_prepared(folder: Path, split: str) -> Prepared:
 def main() -> None:
     """Command: DATA PREPARED [JOBS]."""
     jobs = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-    rounds = {"train": 4, "validation": 4, "simulated": 60}
+    rounds = {"train": 3, "validation": 4, "simulated": 40}
     prepare(Path(sys.argv[1]), Path(sys.argv[2]), rounds, jobs, lambda text: print(text, flush=True))  # noqa: T201
 
 
