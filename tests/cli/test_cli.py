@@ -24,6 +24,17 @@ def test_demo_tells_where_everything_lies(tmp_path: Path) -> None:
         assert (tmp_path / "out" / name).stat().st_size > 1000
 
 
+def test_demo_replaces_its_own_reading_and_no_other(tmp_path: Path) -> None:
+    assert coread("demo", "-o", "out", cwd=tmp_path).returncode == 0
+    assert coread("demo", "-o", "out", cwd=tmp_path).returncode == 0
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    record |= {"exam": "/archive/hand.dcm", "inputs": [{"path": "/archive/hand.dcm", "sha256": "0" * 64}]}
+    (tmp_path / "out" / "run.json").write_text(json.dumps(record))
+    refused = coread("demo", "-o", "out", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "out holds the reading of another exam, /archive/hand.dcm; choose another folder with -o" in refused.stderr
+
+
 def test_check_says_what_it_found_and_why_not(tmp_path: Path) -> None:
     good = coread("check", EXAM, cwd=tmp_path)
     assert good.returncode == 0, good.stderr

@@ -3,7 +3,10 @@ import pytest
 from scipy import stats
 
 from coread.stats import resampling
-from coread.stats.kappa import agreement_weights, contingency, kappa_of_table
+from coread.stats.alpha import alpha_of_coincidences, coincidences, krippendorff_alpha
+from coread.stats.gwet import gwet_ac, gwet_of_sums
+from coread.stats.icc import icc, icc_of_sums, score_sums
+from coread.stats.kappa import agreement_weights, contingency, fleiss_kappa, fleiss_of_sums, grade_sums, kappa_of_table
 from coread.stats.resampling import Plan, bootstrap, bootstrap_sums, draws, replicates_of_sums, sums_by_patient
 from tests.stats.agreement_tables import PEAK_FLOW
 from tests.stats.golden_numbers import golden
@@ -65,6 +68,39 @@ def test_patients_of_unequal_size() -> None:
     (slow,) = bootstrap(of_rows, patients, plan)
     assert fast.method == slow.method
     assert (fast.estimate, fast.low, fast.high) == pytest.approx((slow.estimate, slow.low, slow.high))
+
+
+def test_every_coefficient_by_patient() -> None:
+    """Three readers, two sites a patient, gaps: the sums of patients and the plain loop over rows give the same interval."""
+    random = np.random.default_rng(9)
+    patients = np.repeat(np.arange(30), 2)
+    scores = np.clip(random.integers(0, 3, (60, 1)) + random.integers(-1, 2, (60, 3)), 0, 3).astype(float)
+    scores[[3, 8], [0, 2]] = np.nan
+    scores[5, :2] = np.nan
+    graded, values = sums_by_patient(grade_sums(scores, range(4), "linear"), patients), np.arange(4.0)
+    agreement = agreement_weights(values, "linear")
+    plan = Plan(200)
+    cases = [
+        (graded, lambda s: gwet_of_sums(s, agreement), lambda r: gwet_ac(scores[r], "linear", range(4)).estimate),
+        (
+            sums_by_patient(coincidences(scores, values), patients),
+            lambda s: alpha_of_coincidences(s, values, "ordinal"),
+            lambda r: krippendorff_alpha(scores[r], "ordinal", Plan(100)).estimate,
+        ),
+        (
+            sums_by_patient(grade_sums(np.nan_to_num(scores), range(4)), patients),
+            fleiss_of_sums,
+            lambda r: fleiss_kappa(np.nan_to_num(scores)[r]).estimate,
+        ),
+        (
+            sums_by_patient(score_sums(np.nan_to_num(scores)), patients),
+            lambda s: icc_of_sums(s, 3, "A,1"),
+            lambda r: icc(np.nan_to_num(scores)[r]).estimate,
+        ),
+    ]
+    for parts, of_sums, of_rows in cases:
+        (fast,), (slow,) = bootstrap_sums(parts, of_sums, plan), bootstrap(of_rows, patients, plan)
+        assert (fast.estimate, fast.low, fast.high) == pytest.approx((slow.estimate, slow.low, slow.high))
 
 
 def test_strata_keep_their_size() -> None:

@@ -157,3 +157,25 @@ def test_real_hands_against_37_landmarks(locator: HandLocator) -> None:
         gaps.append(np.linalg.norm(hand.landmarks_px - wanted, axis=1) / hand.length_px)
     assert np.median(gaps) < 0.015
     assert (np.array(gaps) < 0.04).mean() > 0.95
+
+
+@pytest.mark.parametrize("degrees", [17.0, 62.0, 145.0, 203.0, 250.0, 338.0])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_turned_by_any_angle(locator: HandLocator, degrees: float, inverted: bool) -> None:
+    film = simulate_hand(11, side="right", pixel_mm=0.6, plain=True, rotation_deg=degrees, mirrored=False, inverted=inverted)
+    hand = only(locator.locate(film.pixels))
+    assert hand.chirality == "right"
+    assert hand.inverted == inverted
+    assert np.median(errors(hand, sites_of(film))) < 0.02
+    assert np.mean(errors(hand, sites_of(film)) < 0.04) == 1.0
+
+
+def test_a_small_hand_in_a_wide_field_is_looked_for_again(locator: HandLocator, film: SimulatedHand) -> None:
+    small = film.pixels[::3, ::3]
+    margin = max(small.shape)
+    wide = np.pad(small, margin, constant_values=float(np.median(film.pixels)))
+    hand = only(locator.locate(np.ascontiguousarray(np.rot90(wide, 2))))
+    rows, columns = wide.shape
+    sites = {name: np.array([columns, rows]) - 1 - (point / 3 + margin) for name, point in sites_of(film).items()}
+    assert hand.chirality == "left"
+    assert np.median(errors(hand, sites)) < 0.03

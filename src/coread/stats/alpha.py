@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from coread.stats.estimate import Array, Estimate, undefined
-from coread.stats.kappa import grade_counts
 from coread.stats.resampling import Plan, bootstrap_sums
 from coread.stats.scores import as_scores, category_codes
 
 Metric = Literal["nominal", "ordinal", "interval", "ratio"]
 
-MOST_VALUES = 200
-"""Distinct values beyond which a table of value pairs is too large for ordinal and ratio alpha."""
+MOST_VALUES = 50
+"""Distinct values beyond which a table of value pairs for each subject is too large; interval alpha needs none."""
 
 
 def krippendorff_alpha(scores: npt.ArrayLike, metric: Metric = "ordinal", plan: Plan | None = None) -> Estimate:
@@ -37,8 +36,8 @@ def krippendorff_alpha(scores: npt.ArrayLike, metric: Metric = "ordinal", plan: 
         plan: how to resample; the standard :class:`~coread.stats.resampling.Plan` if None.
 
     Raises:
-        ValueError: one reader only, an unknown metric, strata, negative scores on the ratio scale, or more than 200 distinct values on the
-            ordinal or ratio scale.
+        ValueError: one reader only, an unknown metric, strata, negative scores on the ratio scale, or more than 50 distinct values on
+            another scale than the interval one.
     """
     plan = plan or Plan()
     if metric not in get_args(Metric):
@@ -47,12 +46,12 @@ def krippendorff_alpha(scores: npt.ArrayLike, metric: Metric = "ordinal", plan: 
         raise ValueError("alpha leaves out subjects with one score and so takes no strata; use bootstrap_sums for a stratified interval")
     table = as_scores(scores, "allow")
     table = table[(~np.isnan(table)).sum(axis=1) >= 2]
-    codes, values = category_codes(table, None)
+    values = np.unique(table[~np.isnan(table)])
     n = len(table)
     method = f"Krippendorff's alpha, {metric}"
     if metric == "ratio" and (values < 0).any():
         raise ValueError(f"the ratio scale has no negative scores, got {values[0]:g}")
-    if metric in ("ordinal", "ratio") and len(values) > MOST_VALUES:
+    if metric != "interval" and len(values) > MOST_VALUES:
         raise ValueError(f"{metric} alpha takes at most {MOST_VALUES} distinct values, got {len(values)}: use metric='interval'")
     if n == 0:
         return undefined("no alpha: no subject has two scores", 0, plan.level, method)
@@ -61,20 +60,37 @@ def krippendorff_alpha(scores: npt.ArrayLike, metric: Metric = "ordinal", plan: 
     if metric == "interval":
         (result,) = bootstrap_sums(_moments(table), _alpha_of_moments, plan)
     else:
-        counts = grade_counts(codes, len(values))
-        (result,) = bootstrap_sums(coincidences(counts), lambda sums: _alpha(sums, values, metric), plan)
+        (result,) = bootstrap_sums(coincidences(table, values), lambda sums: alpha_of_coincidences(sums, values, metric), plan)
     return replace(result, method=f"{method}, {result.method}")
 
 
-def coincidences(counts: Array) -> Array:
-    """Each subject's coincidences: (n, m) counts of grades, each row of two or more -> (n, m * m)."""
-    n, m = counts.shape
+def coincidences(scores: npt.ArrayLike, values: npt.ArrayLike) -> Array:
+    """Each subject's coincidences of the m values, (n, k) -> (n, m * m); 0 for subjects with one score or none.
+
+    Added up by patient they are the parts that :func:`~coread.stats.resampling.bootstrap_sums` takes.
+
+    Args:
+        scores: (n, k), NaN where a reader gave none.
+        values: (m,) the distinct values, ascending.
+
+    Raises:
+        ValueError: one reader only, or a score that is none of the values.
+    """
+    codes, known = category_codes(as_scores(scores, "allow"), [float(v) for v in np.asarray(values)])
+    n, m = len(codes), len(known)
+    counts = np.asarray((codes[:, :, None] == np.arange(m)).sum(axis=1), dtype=float)
     pairs = counts[:, :, None] * (counts[:, None, :] - np.eye(m))
-    return np.asarray((pairs / (counts.sum(axis=1) - 1)[:, None, None]).reshape(n, m * m))
+    return np.asarray((pairs / np.maximum(counts.sum(axis=1) - 1, 1)[:, None, None]).reshape(n, m * m))
 
 
-def _alpha(sums: Array, values: Array, metric: Metric) -> Array:
-    """alpha of each row of summed coincidences, NaN where the scores do not vary."""
+def alpha_of_coincidences(sums: Array, values: Array, metric: Metric) -> Array:
+    """alpha of each row (B, m * m) of summed coincidences, NaN where the scores do not vary.
+
+    Args:
+        sums: as :func:`coincidences` makes them and resampling adds them up.
+        values: (m,) the values.
+        metric: the scale, any but ``interval``.
+    """
     m = len(values)
     pairs = sums.reshape(-1, m, m)
     each = pairs.sum(axis=-1)

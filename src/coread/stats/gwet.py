@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from coread.stats.estimate import Estimate, check_level, linearised, undefined
-from coread.stats.kappa import Weights, agreement_weights, grade_counts
+from coread.stats.estimate import Array, Estimate, check_level, linearised, undefined
+from coread.stats.kappa import Weights, agreement_weights, grade_sums
 from coread.stats.scores import as_scores, category_codes
 
 
@@ -35,30 +35,41 @@ def gwet_ac(
         ValueError: one reader only, a score that is no grade, wrong weights or level.
     """
     check_level(level)
-    codes, values = category_codes(as_scores(scores, "allow"), categories)
-    counts = grade_counts(codes, len(values))
-    counts = counts[counts.sum(axis=1) > 0]
-    n, m = len(counts), len(values)
-    agreement = agreement_weights(values, weights)
-    method = f"Gwet's {'AC1' if isinstance(weights, str) and weights == 'unweighted' else 'AC2, own weights'}"
-    if isinstance(weights, str) and weights != "unweighted":
-        method = f"Gwet's AC2, {weights}"
-    readers = counts.sum(axis=1)
-    paired = readers >= 2
+    table = as_scores(scores, "allow")
+    _, values = category_codes(table, categories)
+    m = len(values)
+    parts = grade_sums(table, categories, weights)
+    parts = parts[parts[:, 0] > 0]
+    n, paired, agree, shares = len(parts), parts[:, 1], parts[:, 2], parts[:, 3:]
+    named = isinstance(weights, str)
+    method = "Gwet's AC1" if named and weights == "unweighted" else f"Gwet's AC2, {weights if named else 'own weights'}"
     if not paired.any():
         return undefined("no AC: no subject has two scores", n, level, method)
     if m < 2:
         return undefined("no AC: only one grade is known; give the grades that could have been given", n, level, method)
-    pairs = np.where(paired, readers * (readers - 1), 1)
-    agree = np.where(paired, (counts * (counts @ agreement - 1)).sum(axis=1) / pairs, 0.0)
-    share = (counts / readers[:, None]).mean(axis=0)
-    scale = float(agreement.sum()) / (m * (m - 1))
-    chance = scale * float(share @ (1 - share))
-    if 1 - chance < 1e-12:
+    agreement = agreement_weights(values, weights)
+    value = float(gwet_of_sums(parts.sum(axis=0), agreement))
+    if np.isnan(value):
         return undefined("no AC: chance alone would agree always under these weights", n, level, method)
-    value = (float(agree[paired].mean()) - chance) / (1 - chance)
+    scale = float(agreement.sum()) / (m * (m - 1))
+    share = shares.mean(axis=0)
+    chance = scale * float(share @ (1 - share))
     # Gwet's terms: a subject with one score bears on the chance only, and n / n' carries the others up to all n.
-    chances = scale * (counts @ (1 - share)) / readers
-    terms = np.where(paired, (agree - chance) * n / paired.sum(), 0.0) / (1 - chance)
-    influence = terms - value - 2 * (1 - value) * (chances - chance) / (1 - chance)
+    terms = paired * (agree - chance) * n / paired.sum() / (1 - chance)
+    influence = terms - value - 2 * (1 - value) * (scale * (shares @ (1 - share)) - chance) / (1 - chance)
     return linearised(value, influence, level, method)
+
+
+def gwet_of_sums(sums: Array, agreement: Array) -> Array:
+    """AC of each row (..., 3 + m) of sums of :func:`~coread.stats.kappa.grade_sums`, NaN where it has no value.
+
+    Args:
+        sums: made with the same weights.
+        agreement: (m, m) from :func:`~coread.stats.kappa.agreement_weights`.
+    """
+    m = len(agreement)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = sums[..., 3:] / sums[..., :1]
+        expected = float(agreement.sum()) / (m * (m - 1)) * (share * (1 - share)).sum(axis=-1)
+        value = (sums[..., 2] / sums[..., 1] - expected) / (1 - expected)
+    return np.where(1 - expected > 1e-12, value, np.nan)

@@ -146,6 +146,8 @@ def light_kappa(
     The interval takes each subject's influence on the mean as the mean of its influences on the pairs' kappas (those
     under Fleiss, Cohen and Everitt's standard error), t with n - 1 degrees of freedom.
 
+    Over patients, bootstrap the mean of :func:`kappa_of_table` over the pairs' tables side by side.
+
     Source: Light, Psychol Bull 1971;76:365. Checked against R psy. Arguments and errors as :func:`cohen_kappa`, with k >= 2 readers.
     """
     check_level(level)
@@ -186,20 +188,52 @@ def fleiss_kappa(
     """
     check_level(level)
     table = as_scores(scores, missing)
-    codes, values = category_codes(table, categories)
     n, k = table.shape
     method = f"Fleiss' kappa of {k} readers"
     if n < 2:
         return undefined(f"kappa needs at least 2 subjects, there {'is' if n == 1 else 'are'} {n}", n, level, method)
-    counts = grade_counts(codes, len(values))
-    share = counts.mean(axis=0) / k
-    agree = (counts * (counts - 1)).sum(axis=1) / (k * (k - 1))
-    chance = float(share @ share)
-    if 1 - chance < 1e-12:
+    parts = grade_sums(table, categories)
+    value = float(fleiss_of_sums(parts.sum(axis=0)))
+    if np.isnan(value):
         return undefined("no kappa: all readers gave one and the same grade throughout", n, level, method)
-    value = (float(agree.mean()) - chance) / (1 - chance)
-    influence = (agree - agree.mean() - 2 * (1 - value) * (counts @ share / k - chance)) / (1 - chance)
+    agree, shares = parts[:, 2], parts[:, 3:]
+    share = shares.mean(axis=0)
+    chance = float(share @ share)
+    influence = (agree - agree.mean() - 2 * (1 - value) * (shares @ share - chance)) / (1 - chance)
     return linearised(value, influence, level, method)
+
+
+def grade_sums(scores: npt.ArrayLike, categories: Sequence[float] | None = None, weights: Weights = "unweighted") -> Array:
+    """Each subject's share in the sums that Fleiss' kappa and Gwet's AC are functions of: (n, k) -> (n, 3 + m).
+
+    Columns: 1 if scored at all, 1 if scored twice or more, the (weighted) share of its pairs of readers that agree, and the share of its
+    readers that gave each of the m grades. Added up by patient (:func:`~coread.stats.resampling.sums_by_patient`) they are the parts that
+    :func:`~coread.stats.resampling.bootstrap_sums` takes, with :func:`fleiss_of_sums` or :func:`~coread.stats.gwet.gwet_of_sums`.
+
+    Args:
+        scores: (n, k), NaN where a reader gave none.
+        categories: the grades; those seen, if None.
+        weights: scheme or array of agreement weights.
+
+    Raises:
+        ValueError: one reader only, a score that is no grade, or wrong weights.
+    """
+    codes, values = category_codes(as_scores(scores, "allow"), categories)
+    agreement = agreement_weights(values, weights)
+    counts = np.asarray((codes[:, :, None] == np.arange(len(values))).sum(axis=1), dtype=float)
+    readers = counts.sum(axis=1)
+    pairs = np.where(readers >= 2, readers * (readers - 1), 1)
+    agree = np.where(readers >= 2, (counts * (counts @ agreement - 1)).sum(axis=1) / pairs, 0.0)
+    return np.column_stack([readers >= 1, readers >= 2, agree, counts / np.maximum(readers, 1)[:, None]])
+
+
+def fleiss_of_sums(sums: Array) -> Array:
+    """Fleiss' kappa of each row (..., 3 + m) of sums of :func:`grade_sums`, NaN where chance alone would agree."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        observed = sums[..., 2] / sums[..., 1]
+        expected = ((sums[..., 3:] / sums[..., :1]) ** 2).sum(axis=-1)
+        value = (observed - expected) / (1 - expected)
+    return np.where(1 - expected > 1e-12, value, np.nan)
 
 
 def percent_agreement(
@@ -224,11 +258,6 @@ def percent_agreement(
         return undefined("no subject has all scores", n, level, method)
     each = np.mean([agreement[codes[:, a], codes[:, b]] for a, b in combinations(range(k), 2)], axis=0)
     return linearised(float(each.mean()), each - each.mean(), level, method)
-
-
-def grade_counts(codes: npt.NDArray[np.int64], m: int) -> Array:
-    """How many readers gave each subject each grade: (n, k) codes, -1 where missing -> (n, m)."""
-    return np.asarray((codes[:, :, None] == np.arange(m)).sum(axis=1), dtype=float)
 
 
 def _pair(codes: npt.NDArray[np.int64], weights: Array) -> tuple[float, Array]:

@@ -9,7 +9,7 @@ the second time in the crop that the first time suggests. The shape model repair
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -19,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from coread.errors import DefinitionError, InputError
+from coread.vision.hand_search import Candidate, CoarseEye, alike, distinct, overlap
 from coread.vision.network import Network
-from coread.vision.peaks import Found, find_hand, find_peaks, sigmoid, soft_places
-from coread.vision.pose import HAND_FRAME, Array, CropFrame, Pixels, Pose, canonical_crop, reductions
-from coread.vision.shape import N_LANDMARKS, ShapeFit, hand_length, shape_model
+from coread.vision.peaks import sigmoid, soft_places
+from coread.vision.pose import HAND_FRAME, Array, Pixels, Pose, canonical_crop, reductions
+from coread.vision.shape import ShapeFit, hand_length, shape_model
 from coread.vision.sites import SITES, SiteRule, site_axis, site_centre
 
 Point = tuple[float, float]
@@ -33,11 +34,13 @@ NEAR = 0.04
 """Share of hand length within which a place counts as found."""
 _STRIDE = 4
 _ZOOMS = (1.0, 1.7)
+_FURTHER = ((0.7, 0.0), (0.7, 180.0), (1.0, 90.0), (1.0, 180.0), (1.0, 270.0))
 _CLEAR = 0.58
-_UPRIGHT = 0.72
-_RIVAL = 0.6
-"""A place that looks like a left hand and, this many times as much, like a right one is decided by the fine network: on hands of
-tuning that was right each time, where the coarse one took some small children's hands for the other side (n = 22 hands, 11 turns)."""
+_FIRM = 0.9
+_UPRIGHT_LOOKS = 4
+_JUDGED = 6
+_TOLD_APART = 0.7
+_RIVAL_POWER = 16
 _BORDER = 0.03
 
 
@@ -115,13 +118,29 @@ class _Read:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    pose: Pose
-    found: Found
-    inverted: bool
+    """A candidate of the coarse network and what the fine one reads there."""
+
+    candidate: Candidate
+    read: _Read
+    shape: tuple[int, ...]
+    rivalry: float = 0.0
+
+    @property
+    def told_apart(self) -> float:
+        """0.5..1, how surely the hand lies so and not as the best other candidate at the same place has it."""
+        return 1 / (1 + self.rivalry**_RIVAL_POWER)
+
+    @property
+    def firmness(self) -> float:
+        """Mean confidence of the landmarks expected inside the image, 0..1."""
+        points = self.read.fit.points_px
+        inside = ((points >= -0.5) & (points <= np.array([self.shape[1], self.shape[0]]) - 0.5)).all(axis=1)
+        return float(self.read.confidence[inside].mean()) if inside.any() else 0.0
 
     @property
     def merit(self) -> float:
-        return self.found.support * self.found.share
+        """Only the coarse network knows a left hand from a right one, only the fine one a hand placed well from one a row off."""
+        return self.candidate.share * self.firmness**4
 
 
 class HandLocator:
@@ -134,9 +153,8 @@ class HandLocator:
     """
 
     def __init__(self, coarse: Path = COARSE, fine: Path = FINE, threads: int | None = None) -> None:
-        self._coarse = Network(coarse, threads)
+        self._eye = CoarseEye(Network(coarse, threads), shape_model())
         self._fine = Network(fine, threads)
-        self._model = shape_model()
         self._calibration: Calibration | None = None
 
     @property
@@ -171,81 +189,75 @@ class HandLocator:
         if high - low <= 0:
             return ()
         levels = reductions((image - np.float32(low)) / np.float32(high - low))
-        hands = [self._hand(levels, *seen) for seen in self._look(levels)]
+        hands = [self._hand(levels, seen) for seen in self._look(levels)]
         return tuple(sorted(hands, key=lambda hand: -hand.score))
 
-    def _look(self, levels: tuple[Pixels, ...]) -> list[tuple[Pose, float, bool]]:
-        """Pose, score and polarity of each hand that the coarse network sees.
+    def _look(self, levels: tuple[Pixels, ...]) -> list[_Seen]:
+        """The hands of an image, each read once.
 
-        Part of a hand that fills the image is seen better from farther away, as part of a hand in a collimated field; and a hand seen
-        with doubt is looked at again upright and in the size that the network knows best.
+        Part of a hand that fills the image is seen better from farther away, as part of a hand in a collimated field. Where either
+        network doubts what it saw, the hand is looked for again from nearer and in other turns, upright at each place that
+        comes into question, and the fine network judges the places.
         """
-        rows, columns = levels[0].shape
-        middle = ((columns - 1) / 2, (rows - 1) / 2)
-        best: list[_Seen] = []
+        pool: list[Candidate] = []
         for zoom in _ZOOMS:
-            seen = self._look_from(levels, Pose(middle, zoom * max(rows, columns) / self._side, 0.0, False))
-            if max((one.found.share for one in seen), default=0.0) > max((one.found.share for one in best), default=0.0):
-                best = seen
-            if best and best[0].found.share >= _CLEAR:
-                break
-        best = [self._look_again(levels, one) if one.found.share < _CLEAR else one for one in best]
-        best.sort(key=lambda one: -one.merit)
-        if len(best) == 2 and (best[0].pose.mirrored == best[1].pose.mirrored or _overlap(best[0].pose, best[1].pose)):
-            rivals = best[0].pose.mirrored != best[1].pose.mirrored and best[1].found.share > _RIVAL * best[0].found.share
-            best = [max(best, key=lambda one: self._clearness(levels, one))] if rivals else best[:1]
-        return [(one.pose, min(1.0, one.found.share), one.inverted) for one in best if one.found.share >= self.calibration.least_score]
+            pool += self._eye.look(levels, zoom)
+            clear = self._chosen(levels, [one for one in pool if one.share >= _CLEAR])
+            if clear and all(one.firmness >= _FIRM for one in clear):
+                return clear if len(clear) == 2 else self._with_second(levels, clear, pool)
+        for zoom, turn in _FURTHER:
+            pool += self._eye.look(levels, zoom, float(np.deg2rad(turn)))
+        for one in distinct(pool, _UPRIGHT_LOOKS):
+            pool += self._eye.look_upright(levels, one.pose)
+        return self._chosen(levels, distinct(pool, _JUDGED))
 
-    def _look_again(self, levels: tuple[Pixels, ...], one: _Seen) -> _Seen:
-        """The better of what was seen and what an upright view of the same place shows, as either hand."""
-        upright = replace(one.pose, length_px=one.pose.length_px / (_UPRIGHT * self._side), mirrored=False)
-        return max([one, *self._look_from(levels, upright)], key=lambda seen: seen.merit)
+    def _chosen(self, levels: tuple[Pixels, ...], candidates: Sequence[Candidate]) -> list[_Seen]:
+        """The best candidate after a look of the fine network, and the best of the other side of the body that lies elsewhere."""
+        least = self.calibration.least_score
+        seen = [_Seen(one, self._read(levels, one.pose, one.inverted), levels[0].shape) for one in candidates if one.share >= least]
+        seen.sort(key=lambda one: -one.merit)
+        if not seen:
+            return []
+        best = seen[0]
+        apart = [one for one in seen if not overlap(one.candidate.pose, best.candidate.pose)]
+        others = [one for one in apart if one.candidate.pose.mirrored != best.candidate.pose.mirrored]
+        rival = max((one.merit for one in seen if one not in apart and not alike(one.candidate, best.candidate)), default=0.0)
+        return [replace(best, rivalry=rival / max(best.merit, 1e-9)), *others[:1]]
 
-    def _clearness(self, levels: tuple[Pixels, ...], one: _Seen) -> float:
-        """How surely the fine network places the landmarks of a hand taken for this one, 0..1."""
-        return float(self._read(levels, one.pose, one.inverted).confidence.mean())
+    def _with_second(self, levels: tuple[Pixels, ...], clear: list[_Seen], pool: Sequence[Candidate]) -> list[_Seen]:
+        """Beside one hand seen clearly, one that was seen with doubt elsewhere and is looked at again upright."""
+        pose = clear[0].candidate.pose
+        rest = [one for one in pool if one.pose.mirrored != pose.mirrored and not overlap(one.pose, pose)]
+        for one in distinct(rest, 1):
+            again = [two for two in [one, *self._eye.look_upright(levels, one.pose)] if two.pose.mirrored != pose.mirrored]
+            again = [two for two in again if not overlap(two.pose, pose)]
+            return clear + self._chosen(levels, distinct(again, 2))[:1]
+        return clear
 
-    @property
-    def _side(self) -> int:
-        return int(self._coarse.facts["side"])
-
-    def _look_from(self, levels: tuple[Pixels, ...], view: Pose) -> list[_Seen]:
-        """What the coarse network sees in a square view and in its mirror image, the best supported first.
-
-        Args:
-            levels: the image.
-            view: carries pixels of the view, counted from its middle, to the image.
-        """
-        frame = CropFrame((self._side, self._side), 1.0)
-        views = [replace(view, mirrored=mirrored) for mirrored in (False, True)]
-        logits = self._coarse.run(np.stack([canonical_crop(levels, one, frame) for one in views])[:, None])[0]
-        seen = []
-        for one, out in zip(views, logits, strict=True):
-            chance = np.asarray(sigmoid(out), dtype=np.float32)
-            found = find_hand(find_peaks(chance[:N_LANDMARKS]), (out.shape[1], out.shape[2]), self._model)
-            if found is not None:
-                seen.append(_Seen(_compose(one, frame, found.pose), found, _polarity(chance[N_LANDMARKS], found.points)))
-        return sorted(seen, key=lambda one: -one.merit)
-
-    def _hand(self, levels: tuple[Pixels, ...], pose: Pose, score: float, inverted: bool) -> Hand:
-        read = self._read(levels, pose, inverted)
-        read = self._read(levels, read.fit.pose, inverted)
+    def _hand(self, levels: tuple[Pixels, ...], seen: _Seen) -> Hand:
+        read = self._read(levels, seen.read.fit.pose, seen.candidate.inverted)
+        read = replace(read, confidence=read.confidence * seen.told_apart)
+        mirrored = seen.candidate.pose.mirrored
         rows, columns = levels[0].shape
         length = hand_length(read.points)
-        chirality: Literal["left", "right"] = "right" if pose.mirrored else "left"
-        places = {name: _place(name, rule, read, length, (rows, columns), pose.mirrored) for name, rule in SITES.items()}
+        chirality: Literal["left", "right"] = "right" if mirrored else "left"
+        places = {name: _place(name, rule, read, length, (rows, columns), mirrored) for name, rule in SITES.items()}
         warnings = []
         if read.repaired:
             warnings.append(f"{read.repaired} of 37 landmarks of the {chirality} hand were placed from the shape of the rest")
+        if seen.told_apart < _TOLD_APART:
+            warnings.append(
+                f"the {chirality} hand was found with doubt: it may be turned, mirrored or placed otherwise; check the places and the side"
+            )
         return Hand(
             chirality,
             MappingProxyType(places),
             length,
-            score,
+            seen.candidate.share,
             read.fit.pose,
             read.points,
             read.confidence,
-            inverted,
+            seen.candidate.inverted,
             tuple(warnings),
         )
 
@@ -296,28 +308,6 @@ def join(points: Array, mass: Array, pose: Pose, calibration: Calibration, shape
     expected = 1 - np.exp(-(NEAR**2) / np.maximum((fit.deviation_px / fit.pose.length_px) ** 2, 1e-8))
     out = np.where(believed[:, None], points, fit.points_px)
     return _Read(out, np.where(believed, confidence, 0.6 * expected), fit, int((~believed & inside).sum()))
-
-
-def _compose(view: Pose, frame: CropFrame, found: Pose) -> Pose:
-    """A pose in cells of a view's heat map as a pose in the image."""
-    origin = view.to_image(frame.to_canonical((np.array(found.origin_px) + 0.5) * _STRIDE - 0.5))
-    angle = view.angle_rad + (-found.angle_rad if view.mirrored else found.angle_rad)
-    angle = float(np.angle(np.exp(1j * angle)))
-    return Pose((float(origin[0]), float(origin[1])), found.length_px * _STRIDE * view.length_px, angle, view.mirrored)
-
-
-def _polarity(chance: npt.NDArray[np.float32], points: Array) -> bool:
-    """Whether bones are dark, by the coarse network's last map at the landmarks."""
-    cells = np.round(points).astype(int)
-    inside = (cells >= 0).all(axis=1) & (cells[:, 0] < chance.shape[1]) & (cells[:, 1] < chance.shape[0])
-    cells = cells[inside]
-    return bool(len(cells) and float(np.median(chance[cells[:, 1], cells[:, 0]])) > 0.5)
-
-
-def _overlap(one: Pose, other: Pose) -> bool:
-    """Whether two poses are two readings of one hand: their middles closer than a hand's width."""
-    distance = float(np.hypot(one.origin_px[0] - other.origin_px[0], one.origin_px[1] - other.origin_px[1]))
-    return distance < 0.4 * max(one.length_px, other.length_px)
 
 
 def _place(name: str, rule: SiteRule, read: _Read, length: float, shape: tuple[int, int], mirrored: bool) -> Place:
