@@ -115,7 +115,7 @@ def real_hand(path: Path, locator: HandLocator) -> RealHand | None:
     if len(hands) != 1 or hands[0].score < _LEAST_SCORE or float(hands[0].landmark_confidence.mean()) < _LEAST_CONFIDENCE:
         return None
     hand = hands[0]
-    return RealHand(path.name, 1 - pixels if hand.inverted else pixels, hand.places, hand.length_px, hand.pose.mirrored)
+    return RealHand(path.name, 1 - pixels if hand.inverted else pixels, dict(hand.places), hand.length_px, hand.pose.mirrored)
 
 
 def mirrored(hand: RealHand) -> RealHand:
@@ -143,7 +143,7 @@ def simulated_hand(seed: int) -> RealHand:
     found = HandLocator(threads=1).locate(film.pixels)
     if not found:
         raise InputError(f"simulated hand {seed}: not found")
-    return RealHand(f"simulated {seed}", film.pixels, found[0].places, found[0].length_px, found[0].pose.mirrored)
+    return RealHand(f"simulated {seed}", film.pixels, dict(found[0].places), found[0].length_px, found[0].pose.mirrored)
 
 
 def scored(hand: RealHand) -> list[Place]:
