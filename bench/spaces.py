@@ -104,11 +104,15 @@ def coarser(pixels: np.ndarray, factor: float) -> np.ndarray:
     return np.asarray(map_coordinates(smooth, [y, x], order=1), dtype=np.float32)
 
 
+FEWEST = 4
+"""Rows from which a figure is worth printing."""
+
+
 def line(name: str, rows: list[tuple], figure: Callable[[np.ndarray], float]) -> None:
     """Print a figure of rows (hand, values...) with its 95 % interval over hands."""
     hands, values = np.array([r[0] for r in rows]), np.array([r[1:] for r in rows], dtype=float)
-    if not len(rows):
-        print(f"{name:64s} {'none':>8s}")
+    if len(rows) < FEWEST:
+        print(f"{name:64s} {'none':>8s} {'':>8s} {'':>8s} {len(rows):5d}")
         return
     rng, names, drawn = np.random.default_rng(0), np.unique(hands), []
     for _ in range(300):
