@@ -7,23 +7,24 @@ spaces. Cases are kept in a folder, so that a second run takes seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-from coread.simulate.damage import apply_damage, draw_patient_damage
-from coread.simulate.second_damage import apply_second_damage, draw_second_patient
 
-from coread.train.hand_damage_data import RealHand, names_of, patients, real_hand
+from coread.simulate.damage import apply_damage
+from coread.simulate.damage_draw import draw_patient, draw_severity
+from coread.simulate.second_damage import apply_second_damage, draw_second_pair
+from coread.train.hand_damage_data import SUBLUXED, RealHand, names_of, patients, real_hand, scored
 from coread.vision.damage import EROSION_SITES, NARROWING_SITES, HandView, site_inputs
 from coread.vision.landmarks import HandLocator
 from coread.vision.narrowing import grade_hand
 from coread.vision.spaces import measure_spaces
 
-FAMILIES = {"first": (draw_patient_damage, apply_damage), "second": (draw_second_patient, apply_second_damage)}
+FAMILIES = {"first": (draw_patient, apply_damage), "second": (draw_second_pair, apply_second_damage)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,13 @@ def view(pixels: np.ndarray, right: bool) -> HandView | None:
 def case(family: str, pair: tuple[RealHand, RealHand], seed: int) -> tuple[list[HandView], list[object]]:
     """Both damaged hands of a patient as found anew, and the truth of each."""
     draw, apply = FAMILIES[family]
-    records = draw(np.random.default_rng([seed, 9]), [hand.places for hand in pair])
+    random = np.random.default_rng([seed, 9])
+    left, right = pair
+    records = draw(random, scored(left), scored(right), draw_severity(random))
     views, truths = [], []
-    for right, (hand, record) in enumerate(zip(pair, records, strict=True)):
-        damaged = apply(hand.pixels, hand.places, record)
-        seen = view(damaged.pixels, bool(right))
+    for side, (hand, record) in enumerate(zip(pair, records, strict=True)):
+        damaged = apply(hand.pixels, scored(hand), record)
+        seen = view(damaged.pixels, bool(side))
         if seen is not None:
             views.append(seen)
             truths.append(damaged)
@@ -73,20 +76,25 @@ def case(family: str, pair: tuple[RealHand, RealHand], seed: int) -> tuple[list[
 
 
 def rows(family: str, pair: tuple[RealHand, RealHand], seed: int) -> Cases | None:
+    """The sites of one damaged patient whose truth is known."""
     views, truths = case(family, pair, seed)
     columns: dict[str, list[object]] = {f.name: [] for f in fields(Cases)}
     for one in site_inputs(views):
         damaged, hand = truths[one.hand], views[one.hand]
         narrowed = one.site in NARROWING_SITES
+        keys = [(one.site, "erosion")] * (one.site in EROSION_SITES) + [(one.site, "joint_space_narrowing")] * narrowed
+        if any(key not in damaged.grades for key in keys):
+            continue
+        fused = damaged.ankylosis.get(one.site, False) if isinstance(damaged.ankylosis, Mapping) else one.site in damaged.ankylosis
         measured = hand.spaces.get(one.site, (None, None))[1]
         row = {
             "plane": one.plane.astype(np.float16),
             "site": one.site,
             "patient": seed,
             "right": hand.right,
-            "erosion": damaged.grades.get((one.site, "erosion"), 0) if one.site in EROSION_SITES else -1,
-            "narrowing": damaged.grades.get((one.site, "joint_space_narrowing"), 0) if narrowed else -1,
-            "bony": [damaged.subluxation.get(one.site, 0), damaged.ankylosis.get(one.site, 0)] if narrowed else [-1, -1],
+            "erosion": damaged.grades.get((one.site, "erosion"), -1),
+            "narrowing": damaged.grades.get((one.site, "joint_space_narrowing"), -1),
+            "bony": [abs(damaged.subluxation.get(one.site, 0.0)) > SUBLUXED, fused] if narrowed else [-1, -1],
             "measured": measured.probabilities if measured is not None and measured.probabilities else [np.nan] * 5,
         }
         for key, value in row.items():

@@ -220,25 +220,36 @@ class DamageGrader:
         found: tuple[dict[str, SiteDamage], ...] = tuple({} for _ in hands)
         if not inputs:
             return found
-        logits, evidence = self._network.run(np.stack([one.plane for one in inputs]))
-        for one, row, cells in zip(inputs, logits.astype(np.float64), evidence, strict=True):
-            found[one.hand][one.site] = self._site(one.site, one.square, row, cells)
+        reached, evidence = self._run(np.stack([one.plane for one in inputs]))
+        for one, row, cells in zip(inputs, reached, evidence, strict=True):
+            found[one.hand][one.site] = _site(one, row, cells)
         return found
 
-    def _site(self, site: str, square: Square, logits: npt.NDArray[np.float64], evidence: Pixels) -> SiteDamage:
+    def chances(self, planes: Pixels) -> npt.NDArray[np.float64]:
+        """Calibrated probabilities for a patient's sites, (n, 11): of reaching erosion 1-5, narrowing 1-4, of subluxation, ankylosis.
+
+        Args:
+            planes: (n, 2, PATCH, PATCH), of :func:`site_inputs`.
+        """
+        return self._run(planes)[0]
+
+    def _run(self, planes: Pixels) -> tuple[npt.NDArray[np.float64], Pixels]:
         known = self.calibration
-        erosion, narrowing, bony = (
-            _sigmoid(numbers[0] * part + np.array(numbers[1:]))
-            for numbers, part in zip((known.erosion, known.narrowing, known.bony), np.split(logits, [5, 9]), strict=True)
-        )
-        return SiteDamage(
-            erosion=grades_from(erosion) if site in EROSION_SITES else (),
-            narrowing=grades_from(narrowing) if site in NARROWING_SITES else (),
-            subluxation=float(bony[0]),
-            ankylosis=float(bony[1]),
-            evidence=np.asarray(_sigmoid(evidence), dtype=np.float32),
-            square=square,
-        )
+        logits, evidence = self._network.run(planes)
+        slope = np.repeat([known.erosion[0], known.narrowing[0], known.bony[0]], [5, 4, 2])
+        offset = np.concatenate([known.erosion[1:], known.narrowing[1:], known.bony[1:]])
+        return _sigmoid(slope * logits.astype(np.float64) + offset), np.asarray(_sigmoid(evidence), dtype=np.float32)
+
+
+def _site(one: SiteInput, reached: npt.NDArray[np.float64], evidence: Pixels) -> SiteDamage:
+    return SiteDamage(
+        erosion=grades_from(reached[:5]) if one.site in EROSION_SITES else (),
+        narrowing=grades_from(reached[5:9]) if one.site in NARROWING_SITES else (),
+        subluxation=float(reached[9]),
+        ankylosis=float(reached[10]),
+        evidence=evidence,
+        square=one.square,
+    )
 
 
 def _sigmoid(x: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
