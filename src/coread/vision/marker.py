@@ -125,21 +125,34 @@ def reduced(pixels: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], f
     scale = max(1.0, max(pixels.shape) / WORKING_SIZE)
     plane = np.asarray(pixels, dtype=np.float32)
     if scale > 1.0:
-        plane = ndimage.uniform_filter(plane, size=max(1, round(scale)), mode="nearest")
+        size = max(1, round(scale))
         rows, columns = (np.linspace(0, n - 1, round(n / scale)) for n in plane.shape)
-        plane = _between(_between(plane, rows, 0), columns, 1).astype(np.float32)
+        plane = _between(_mean_rows(plane, size, rows), columns)
     low, high = float(np.percentile(plane, 0.5)), float(plane.max())
     if high - low < 1e-6:
         return np.zeros_like(plane), scale
     return np.clip((plane - low) / (high - low), 0, 1).astype(np.float32), scale
 
 
-def _between(plane: npt.NDArray[np.floating], at: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
-    """The plane at fractional places along an axis, linear between its own."""
-    low = np.minimum(at.astype(np.intp), plane.shape[axis] - 2)
-    part = (at - low)[:, None] if axis == 0 else at - low
-    between: npt.NDArray[np.float64] = np.take(plane, low, axis) * (1 - part)
-    between += np.take(plane, low + 1, axis) * part
+def _mean_rows(plane: npt.NDArray[np.float32], size: int, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """The plane averaged over squares of ``size``, at fractional rows: what lies in no row asked for is never averaged."""
+    low = np.minimum(rows.astype(np.intp), plane.shape[0] - 2)
+    part = (rows - low)[:, None].astype(np.float32)
+    first = low - size // 2
+    # Both neighbours of a place share all rows but the first and the last.
+    inner = np.zeros((len(rows), plane.shape[1]), dtype=np.float32)
+    for step in range(1, size):
+        inner += plane[np.clip(first + step, 0, plane.shape[0] - 1)]
+    inner += plane[np.clip(first, 0, plane.shape[0] - 1)] * (1 - part)
+    inner += plane[np.clip(first + size, 0, plane.shape[0] - 1)] * part
+    return np.asarray(ndimage.uniform_filter1d(inner / np.float32(size), size, axis=1, mode="nearest"))
+
+
+def _between(plane: npt.NDArray[np.float32], columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """The plane at fractional columns, linear between its own."""
+    low = np.minimum(columns.astype(np.intp), plane.shape[1] - 2)
+    part = columns - low
+    between: npt.NDArray[np.float32] = (plane[:, low] * (1 - part) + plane[:, low + 1] * part).astype(np.float32)
     return between
 
 
