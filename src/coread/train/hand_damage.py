@@ -28,6 +28,8 @@ from coread.train.networks.site_grader import BONY, EROSION, NARROWING, SiteGrad
 from coread.train.recipe import RECIPES, Training, build_network, read_toml, typed
 from coread.vision.damage import FACTS, MAP, PATCH, SITES, DamageCalibration
 
+EVERY = 100
+"""Updates between checkpoints."""
 Numbers = npt.NDArray[np.float64]
 
 
@@ -263,11 +265,11 @@ def train(prepared: Path, out: Path, say: Callable[[str, Progress], None] = lamb
     network = build_network(recipe["network"], recipe["options"])
     assert isinstance(network, SiteGrader)
     runs = out.with_suffix(".run")
-    mean = fit(network.encoder, plans["sites"], site_batches(data, plans["sites"].batch), runs / "sites", lambda p: say("sites", p))
+    mean = fit(network.encoder, plans["sites"], site_batches(data, plans["sites"].batch), runs / "sites", lambda p: say("sites", p), EVERY)
     network.encoder.load_state_dict(dict(mean))
     views = [told_of(network, data, seed) for seed in (None, 1, 2)]
     plan = plans["patients"]
-    mean = fit(network.context, plan, patient_batches(data, views, plan.batch), runs / "patients", lambda p: say("patients", p))
+    mean = fit(network.context, plan, patient_batches(data, views, plan.batch), runs / "patients", lambda p: say("patients", p), EVERY)
     network.context.load_state_dict(dict(mean))
     kept = calibration(logits_of(network, told_of(network, held), len(held.site)), held, outline_level(network, held))
     export_onnx(network, (2, PATCH, PATCH), out, {"calibration": asdict(kept), "sites": list(SITES)}, ("grades", "evidence"))
