@@ -45,11 +45,11 @@ def model():
 
 
 def study_of(pixels: list[np.ndarray]) -> Study:
-    images = tuple(
-        Image(("y", "x"), plane.shape, lambda plane=plane: plane, None, str(k), facts={"laterality": "LR"[k]})
-        for k, plane in enumerate(pixels)
-    )
-    return Study(source="damaged", images=images, age_years=ADULT)
+    images = []
+    for index, plane in enumerate(pixels):
+        facts = {"laterality": "LR"[index]}
+        images.append(Image(("y", "x"), plane.shape, lambda plane=plane: plane, None, str(index), facts=facts))
+    return Study(uid="1.2.3", images=tuple(images), source="damaged", age_years=ADULT)
 
 
 def one(task: tuple[str, int, tuple[RealHand, RealHand]]) -> dict | None:
@@ -114,9 +114,8 @@ def undamaged(data: Path) -> None:
     print(f"\nhands without arthritis: {len(totals['all'])} hands, {n} sites graded for erosion")
     print("erosion grades:", {int(g): round(c / n, 4) for g, c in sorted(grades.items())})
     for name, values in totals.items():
-        print(
-            f"total of one hand, {name}: median {np.median(values):g}, 95th percentile {np.percentile(values, 95):.1f}, highest {max(values):g}; {sorted(map(int, values))}"
-        )
+        high = np.percentile(values, 95)
+        print(f"total of one hand, {name}: median {np.median(values):g}, 95th percentile {high:.1f}; {sorted(map(int, values))}")
 
 
 def main() -> None:
