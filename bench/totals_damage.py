@@ -4,8 +4,9 @@
 
 Patients are pairs of test hands with simulated damage (bench/damage_cases.py; with `--tune`, hands of the validation part and the first
 family alone, for each correlation of errors), read by the whole reader. The hands are those of youths: their age is stated as that of an
-adult, so that growth plates are not asked about. A total's truth sums the sites that were readable, as the total does. Last, hands of a
-bone age of 204 months or more and the mature hand of hand_dha, without any damage: grades and totals that are called all the same.
+adult, so that growth plates are not asked about. A total's truth sums the sites that were readable, as the total does. Last, hands
+without arthritis that nothing learned damage from (mature ones, test hands of a bone age of 180 months or more, the mature hand of
+hand_dha): grades and totals that are called all the same.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ from coread.simulate.damage_draw import draw_severity
 from coread.stats.ordinal import sum_interval
 from coread.stats.proportion import wilson
 from coread.study import Image, Study
-from coread.train.hand_damage_data import RealHand, names_of, patients, real_hand, scored
+from coread.train.hand_damage_data import RealHand, names_of, patients, real_hand, scored, split_of
 
 FEATURES = ("erosion", "joint_space_narrowing")
 TOTALS = tuple(f"{region}{feature}" for region in ("hand_left", "hand_right", "hands") for feature in ("", "_erosion", "_narrowing"))
 ADULT = 58.0
+OLDEST = 180.0
 
 
 @cache
@@ -96,7 +98,8 @@ def held(found: list[dict], correlation: float, level: float) -> None:
 
 def undamaged(data: Path) -> None:
     with (data / "hand_joints" / "images.csv").open(newline="") as file:
-        names = [r["image"] for r in csv.DictReader(file) if float(r["bone_age_months"]) >= 204]
+        rows = [(r["image"], float(r["bone_age_months"]), r["mature"] == "1") for r in csv.DictReader(file)]
+    names = [name for name, months, grown in rows if grown or (months >= OLDEST and split_of(name, months, grown) == "test")]
     paths = [data / "hand_joints" / "images" / n for n in names] + [data / "hand_dha" / "images" / "3231.png"]
     grades: Counter[float] = Counter()
     totals: dict[str, list[float]] = {"erosion": [], "all": []}
