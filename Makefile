@@ -30,15 +30,15 @@ docs: .venv/dev
 
 .venv/core: pyproject.toml | .venv/bin/python
 	@echo "Installing Coread into .venv (about a minute)"
-	@$(BIN)/pip install -q --disable-pip-version-check -e .
+	@$(BIN)/pip install -qq --disable-pip-version-check -e .
 	@touch $@
 
 .venv/dev: .venv/core
-	@$(BIN)/pip install -q --disable-pip-version-check -e .[dev]
+	@$(BIN)/pip install -qq --disable-pip-version-check -e .[dev]
 	@touch $@
 
 .venv/train: .venv/dev
-	@$(BIN)/pip install -q --disable-pip-version-check -e .[dev,train]
+	@$(BIN)/pip install -qq --disable-pip-version-check -e .[dev,train]
 	@touch $@
 
 clean:

@@ -11,6 +11,7 @@ SRC = Path(__file__).parents[1] / "src" / "coread"
 
 FLOORS = {
     "errors": 0,
+    "printable": 0,
     "stats": 0,
     "toml_table": 1,
     "geometry": 1,
@@ -24,6 +25,7 @@ FLOORS = {
     "change": 5,
     "cohort": 6,
     "train": 7,
+    "agreement": 7,
     "validation": 7,
     "fusion": 7,
     "report": 8,

@@ -177,6 +177,25 @@ def test_one_rule_for_what_a_folder_holds(tmp_path: Path, hands: Reader) -> None
         read_exam(EXAM, hands, "")
 
 
+@pytest.mark.parametrize("damage", ["added", "changed", "folder"])
+def test_what_a_person_put_into_the_folder_or_changed_there_is_never_deleted(tmp_path: Path, hands: Reader, damage: str) -> None:
+    shutil.copy(EXAM, tmp_path / "hand.dcm")
+    exams, out = exams_for([tmp_path / "hand.dcm"], tmp_path / "out"), tmp_path / "out"
+    list(read_exams(exams, hands, out, ("json", "csv")))
+    (out / "hand" / ".DS_Store").write_bytes(b"looked at")
+    assert [o.status for o in read_exams(exams, hands, out, ("json", "csv"), again=True)] == ["read"]
+    mine = {"added": "mychanges.csv", "changed": "readings.csv", "folder": "mine/notes.txt"}[damage]
+    (out / "hand" / mine).parent.mkdir(exist_ok=True)
+    (out / "hand" / mine).write_text("years of work")
+    for again, kinds in ((True, ("json", "csv")), (False, ("json", "csv", "page"))):
+        outcome = next(iter(read_exams(exams, hands, out, kinds, again=again)))
+        assert (outcome.status, outcome.stopped) == ("refused", True)
+        assert mine.split("/")[0] in str(outcome.reason)
+        assert "choose another folder with -o" in str(outcome.reason)
+    assert (out / "hand" / mine).read_text() == "years of work"
+    assert (out / "hand" / "reading.json").is_file()
+
+
 COUNT = 7
 
 
@@ -235,6 +254,20 @@ def test_ctrl_c_leaves_whole_exams_and_the_same_command_goes_on(desk: Path) -> N
     os.killpg(run.pid, signal.SIGINT)
     _, wrong = run.communicate(timeout=60)
     assert run.returncode == 130
+    assert wrong == "coread: stopped; what was finished is kept, the same command goes on from there\n"
+    assert not list((desk / "out").glob(".*"))
+    finished(desk)
+
+
+@pytest.mark.parametrize("everyone", [False, True])
+def test_a_terminated_run_clears_up_as_after_ctrl_c(everyone: bool, desk: Path) -> None:
+    """As a job scheduler ends it: the first process alone, or all of them."""
+    run = started(desk)
+    assert run.stdout is not None
+    run.stdout.readline()
+    (os.killpg if everyone else os.kill)(run.pid, signal.SIGTERM)
+    _, wrong = run.communicate(timeout=60)
+    assert run.returncode == 143
     assert wrong == "coread: stopped; what was finished is kept, the same command goes on from there\n"
     assert not list((desk / "out").glob(".*"))
     finished(desk)

@@ -104,6 +104,19 @@ def test_the_folder_of_the_model_is_never_replaced_but_an_earlier_revision_is(de
     assert {p.name for p in (tmp_path / "signed").iterdir()} == {"reading.json", "run.json"}
 
 
+def test_the_folder_that_holds_the_reading_or_what_a_person_put_there_is_not_replaced(desk: Path, tmp_path: Path) -> None:
+    write_revision(correct(desk / "out" / "reading.json", desk / "sheet.csv", "Dr A"), tmp_path / "c1", ("json", "csv"))
+    before = (tmp_path / "c1" / "reading.json").read_bytes()
+    done = coread(desk, "sign", str(tmp_path / "c1" / "reading.json"), "--reader", "Dr B", "-o", str(tmp_path / "c1"))
+    assert done.returncode == 1
+    assert "which the output is made from" in done.stderr
+    assert (tmp_path / "c1" / "reading.json").read_bytes() == before
+    (tmp_path / "c1" / "mine.csv").write_text("my grades")
+    with pytest.raises(InputError, match=r"holds mine\.csv, which Coread did not write"):
+        write_revision(sign(desk / "out" / "reading.json", "Dr B"), tmp_path / "c1", ("json",))
+    assert (tmp_path / "c1" / "mine.csv").read_text() == "my grades"
+
+
 def test_without_the_exam_there_is_no_sr_and_with_another_a_refusal(desk: Path, tmp_path: Path) -> None:
     whole = read_json(desk / "out" / "reading.json")
     away = write_json(replace(whole, study=replace(whole.study, source="gone/hand.dcm")), tmp_path / "reading.json")
@@ -124,6 +137,36 @@ def test_without_the_exam_there_is_no_sr_and_with_another_a_refusal(desk: Path, 
     ds.save_as(tmp_path / "other.dcm")
     with pytest.raises(InputError, match="give the exam that was read"):
         sign(away, "Dr B", tmp_path / "other.dcm")
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SOPInstanceUID", "PatientID"])
+def test_every_command_refuses_another_exam_and_the_right_one_passes(desk: Path, tmp_path: Path, keyword: str) -> None:
+    ds = pydicom.dcmread(desk / "hand.dcm")
+    setattr(ds, keyword, "2.25.99")
+    if keyword == "SOPInstanceUID":
+        ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    ds.save_as(tmp_path / "other.dcm")
+    shutil.copy(desk / "hand.dcm", tmp_path / "moved.dcm")
+    for words in (
+        ("report", "out/reading.json"),
+        ("sign", "out/reading.json", "--reader", "Dr B"),
+        ("correct", "out/reading.json", "sheet.csv", "--reader", "Dr B"),
+    ):
+        for exam, code in (("other.dcm", 1), ("moved.dcm", 0)):
+            done = coread(desk, *words, "--exam", str(tmp_path / exam), "-o", str(tmp_path / f"{words[0]}.html"))
+            assert done.returncode == code, done.stderr
+            assert (tmp_path / f"{words[0]}.html").exists() is (code == 0)
+        assert "give the exam that was read" in coread(desk, *words, "--exam", str(tmp_path / "other.dcm"), "-o", "x.html").stderr
+
+
+def test_a_sheet_that_names_a_patient_on_an_exam_that_names_none_says_so_on_the_page(tmp_path: Path) -> None:
+    ds = pydicom.dcmread(str(files("coread").joinpath("examples", "hand.dcm")))
+    ds.PatientID = ""
+    ds.save_as(tmp_path / "hand.dcm")
+    (tmp_path / "sheet.csv").write_text("study,patient,reader,system,site,side,feature,grade\nx,P-1,Dr A,svdh,MCP 2,left,erosion,1\n")
+    done = coread(tmp_path, "report", "sheet.csv", "--exam", "hand.dcm", "-o", "page.html")
+    assert done.returncode == 0, done.stderr
+    assert "he exam states no patient: that it is of patient P-1" in (tmp_path / "page.html").read_text()
 
 
 def test_a_signed_reading_is_not_signed_again_and_can_be_corrected(desk: Path, tmp_path: Path) -> None:

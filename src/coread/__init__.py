@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from coread.agreement_comparison import agreement
+    from coread.change import Change
     from coread.errors import CoreadError, DefinitionError, InputError, MissingDependencyError, OutOfScopeError
     from coread.formats.open import Exam, find_exams, open_study
     from coread.formats.table import open_readings
@@ -16,12 +18,14 @@ if TYPE_CHECKING:
     from coread.readers.card import card, cards
     from coread.reading import Evidence, Finding, Interval, Reading, Total
     from coread.run import read_exam
+    from coread.run_compare import compare
     from coread.scoring import system, systems
     from coread.study import Image, Study
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Change": "change",
     "CoreadError": "errors",
     "DefinitionError": "errors",
     "InputError": "errors",
@@ -39,9 +43,11 @@ _HOMES = {
     "Reading": "reading",
     "Total": "reading",
     "reader": "readers",
+    "agreement": "agreement_comparison",
     "card": "readers.card",
     "cards": "readers.card",
     "read_exam": "run",
+    "compare": "run_compare",
     "system": "scoring",
     "systems": "scoring",
     "Image": "study",
@@ -49,6 +55,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Change",
     "CoreadError",
     "DefinitionError",
     "Evidence",
@@ -64,8 +71,10 @@ __all__ = [
     "Study",
     "Total",
     "__version__",
+    "agreement",
     "card",
     "cards",
+    "compare",
     "find_exams",
     "open_readings",
     "open_study",

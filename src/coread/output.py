@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from coread.errors import InputError
+from coread.output_target import refuse_target, sources_of
 from coread.readers import study_ref
 from coread.reading import Reading
 from coread.study import Study
@@ -29,16 +30,18 @@ def parse_kinds(text: str) -> tuple[str, ...]:
     return tuple(kind for kind in NAMES if kind in asked)
 
 
-def save(reading: Reading, path: str | Path, study: Study | None = None) -> Path:
+def save(reading: Reading, path: str | Path, study: Study | None = None, inputs: Iterable[str | Path] = ()) -> Path:
     """Write a reading as the suffix of the path says: .json, .csv, .dcm (SR), .html (page) or .pdf.
 
     Args:
         reading: what is written.
-        path: the file to write; an existing one is replaced as a whole or not at all.
+        path: the file to write; an existing one is replaced as a whole or not at all, and only where Coread wrote it.
         study: the study that was read; an SR needs it, page and PDF show its pixels.
+        inputs: further files that the reading was made from, such as a score sheet; none of them is ever written over.
 
     Raises:
-        InputError: the suffix says nothing, the folder does not exist, or an SR has no DICOM image to refer to.
+        InputError: the suffix says nothing, the folder does not exist, an SR has no DICOM image to refer to, or the path is an input
+            or a file that Coread did not write.
     """
     target = Path(path)
     kind = SUFFIXES.get(target.suffix.lower())
@@ -48,8 +51,16 @@ def save(reading: Reading, path: str | Path, study: Study | None = None) -> Path
         raise InputError(f"{target}: the folder {target.parent} does not exist; make it first")
     if kind == "sr" and study is None:
         raise InputError(f"{target}: a DICOM SR refers to the images that were read: give the study as well (--exam on the command line)")
+    used = [*inputs, *sources_of(reading, study)]
+    refuse_target(target, kind, used, _table(reading) if kind == "csv" else None)
     if kind == "sr" and study is not None:
-        reading, study, _ = _with_dicom_images(reading, study, lambda index: target.with_name(f"{target.stem}.image{index + 1}.dcm"))
+
+        def beside(index: int) -> Path:
+            capture = target.with_name(f"{target.stem}.image{index + 1}.dcm")
+            refuse_target(capture, "capture", used)
+            return capture
+
+        reading, study, _ = _with_dicom_images(reading, study, beside)
     part = target.with_name(f".{target.name}.part")
     try:
         _writer(kind)(reading, part, study)
@@ -62,26 +73,35 @@ def save(reading: Reading, path: str | Path, study: Study | None = None) -> Path
 
 
 def with_images(reading: Reading, study: Study) -> Reading:
-    """The reading bound to a study that was opened for it, such as a person's score sheet to the exam that was scored.
+    """The reading with the exam that it was made from, the one rule for every command that is given both.
+
+    A reading that names its exam stays as it is. A person's score sheet, which names none, is bound to the exam; where that states no
+    patient, nothing shows that the two belong together, and a warning says so.
 
     Raises:
-        InputError: reading and study name different patients.
+        InputError: the exam is another one than was read, or of another patient.
     """
-    if reading.study.patient and study.patient and reading.study.patient != study.patient:
+    said = reading.study
+    if said.patient and study.patient and said.patient != study.patient:
         raise InputError(
-            f"{study.source}: is of patient {study.patient}, the reading is of patient {reading.study.patient}: give the exam that was read"
+            f"{study.source}: is of patient {study.patient}, the reading is of patient {said.patient}: give the exam that was read"
         )
-    if reading.signature is not None and study.patient and not reading.study.patient:
+    if said.uid is not None:
+        if (said.uid, len(said.images)) != (study.uid, len(study.images)):
+            raise InputError(f"{study.source}: is study {study.uid}, the reading is of {said.uid}: give the exam that was read")
+        for ref, image in zip(said.images, study.images, strict=True):
+            if ref.uid and image.uid and (ref.uid, ref.frame) != (image.uid, image.frame):
+                raise InputError(f"{study.source}: holds image {image.uid}, the reading is of {ref.uid}: give the exam that was read")
+        return reading
+    if reading.signature is not None and study.patient and not said.patient:
         raise InputError(
             f"{study.source}: is of patient {study.patient}, the reading was signed without one: sign it again with the exam (--exam)"
         )
-    ref = study_ref(study)
-    return replace(
-        reading,
-        study=replace(
-            ref, patient=study.patient or reading.study.patient, timepoint_days=reading.study.timepoint_days or study.timepoint_days
-        ),
-    )
+    if said.patient and not study.patient and reading.signature is None:
+        doubt = f"the exam states no patient: that it is of patient {said.patient}, as the score sheet says, cannot be checked"
+        reading = replace(reading, warnings=tuple(dict.fromkeys((*reading.warnings, doubt))))
+    timepoint = study.timepoint_days if said.timepoint_days is None else said.timepoint_days
+    return replace(reading, study=replace(study_ref(study), patient=study.patient or said.patient, timepoint_days=timepoint))
 
 
 def write_all(reading: Reading, folder: Path, study: Study | None, kinds: Iterable[str]) -> tuple[Reading, dict[str, list[str]]]:
@@ -132,15 +152,22 @@ def _with_dicom_images(reading: Reading, study: Study, place: Callable[[int], Pa
     images, refs, written = [], [], []
     for index, (image, ref) in enumerate(zip(study.images, reading.study.images, strict=True)):
         if image.uid is None:
-            capture = write_secondary_capture(study, index, place(index))
+            path = place(index)
+            capture = write_secondary_capture(study, index, path)
             facts = {**image.facts, "series_uid": capture.series_uid}
             image = replace(image, uid=capture.uid, sop_class=capture.sop_class, frame=None, facts=facts)
             ref = replace(ref, uid=capture.uid, sop_class=capture.sop_class, frame=None)
-            written.append(place(index))
+            written.append(path)
         images.append(image)
         refs.append(ref)
     study = replace(study, images=tuple(images))
     return replace(reading, study=replace(reading.study, images=tuple(refs))), study, written
+
+
+def _table(reading: Reading) -> str:
+    from coread.formats.table import table_text
+
+    return table_text([reading])
 
 
 def _writer(kind: str) -> Callable[[Reading, Path, Study | None], object]:

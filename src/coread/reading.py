@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -214,3 +215,8 @@ class Reading:
     def unreadable(self) -> tuple[str, ...]:
         """One line for each finding that could not be read: what and why."""
         return tuple(f"{f.label}: {f.unreadable}" for f in self.findings if f.unreadable)
+
+
+def commonest(reasons: Iterable[str]) -> str:
+    """The three reasons given most often, each with how often, in one line; empty where there is none."""
+    return ", ".join(f"{reason} ({count})" for reason, count in Counter(reasons).most_common(3))

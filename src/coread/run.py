@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
 import time
@@ -15,12 +16,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from coread.errors import CoreadError, InputError, OutOfScopeError
+from coread.errors import CoreadError, InputError, OutOfScopeError, not_written
 from coread.formats.open import Exam, find_exams, open_study
 from coread.output import NAMES, write_all
+from coread.output_target import refuse_folder
 from coread.readers import Reader
 from coread.reading import Reading
-from coread.run_folder import BusyError, claimed, empty, publish, record_of, refuse_foreign, taken_by
+from coread.run_folder import BusyError, claimed, empty, publish, record_of, refuse_edited, refuse_foreign, sha256_of, taken_by
 from coread.run_pool import Helpers, shared
 from coread.study import Study
 
@@ -120,6 +122,11 @@ def read_task(reader: Reader, task: Task) -> Outcome:
     if not again and exam.study is not None and _is_done(folder, record, kinds):
         return Outcome(source, folder, "kept")
     try:
+        refuse_folder(folder, hashes)
+        refuse_edited(folder)
+    except InputError as error:
+        return Outcome(source, folder, "refused", f"{source}: {error}", stopped=True)
+    try:
         with claimed(folder) as part:
             other = taken_by(folder, source, hashes)
             if other is not None:
@@ -131,6 +138,8 @@ def read_task(reader: Reader, task: Task) -> Outcome:
                     raise InputError(exam.error or "cannot be opened")
                 reading, record = _read(exam.study, reader, part, kinds, record)
             except CoreadError as error:
+                if isinstance(error.__cause__, OSError) and error.__cause__.errno is not None:
+                    return Outcome(source, folder, "refused", str(error), stopped=True)
                 empty(part)
                 record |= {"status": "refused", "reason": str(error)}
             publish(part, folder, record)
@@ -138,7 +147,7 @@ def read_task(reader: Reader, task: Task) -> Outcome:
         reason = f"{source}: another run is writing {folder} at this moment; wait for it, or choose another folder with -o"
         return Outcome(source, folder, "refused", reason, stopped=True)
     except OSError as error:
-        raise InputError(f"{folder}: the outputs cannot be written: {error.strerror or error}") from None
+        raise not_written(folder, error) from None
     return Outcome(source, folder, record["status"], record.get("reason"), reading, time.perf_counter() - start)
 
 
@@ -169,7 +178,7 @@ def exam_names(exams: Iterable[Exam]) -> list[str]:
         if counts[stem.casefold()] > 1 or len(stem.encode()) > MAX_NAME:
             key = f"{Path(exam.path).resolve()}|{exam.study.uid if exam.study else ''}"
             stem = stem.encode()[:MAX_NAME].decode(errors="ignore")
-            stem = f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+            stem = f"{stem}-{hashlib.sha256(os.fsencode(key)).hexdigest()[:8]}"
         names.append(stem)
     return names
 
@@ -221,12 +230,6 @@ def versions() -> dict[str, str]:
 def _hashes(study: Study | None) -> dict[str, str]:
     images = study.images if study else ()
     return {source: sha256_of(Path(source)) for source in dict.fromkeys(i.source for i in images) if source}
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file, for a record."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_done(folder: Path, record: dict[str, Any], kinds: tuple[str, ...]) -> bool:

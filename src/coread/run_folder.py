@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -19,6 +20,9 @@ except ImportError:  # Windows has no such lock; there nothing stops two runs th
 
 RECORD = "run.json"
 LOCK = ".lock"
+RUBBISH = (".DS_Store", "Thumbs.db", "desktop.ini")
+"""What file managers leave where someone only looked."""
+NAMED = 3
 
 
 class BusyError(Exception):
@@ -80,8 +84,10 @@ def publish(part: Path, folder: Path, record: Mapping[str, Any]) -> None:
         InputError: ``folder`` holds what Coread did not write.
         OSError: it cannot be written.
     """
-    (part / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     refuse_foreign(folder)
+    refuse_edited(folder)
+    # A byte of a file name that is no UTF-8 becomes an escape of JSON, which gives the same name back.
+    (part / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", errors="backslashreplace")
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
     (folder / LOCK).unlink()
@@ -106,6 +112,34 @@ def refuse_foreign(folder: Path) -> None:
         raise InputError(
             f"{folder}: exists and was not written by Coread, so it is not replaced; move it away or choose another folder with -o"
         )
+
+
+def refuse_edited(folder: Path) -> None:
+    """A folder of ours that is about to be replaced holds nothing but what its record says was written, unchanged.
+
+    Raises:
+        InputError: someone put something into it or changed an output; the message names what.
+    """
+    outputs = record_of(folder).get("outputs")
+    known = outputs if isinstance(outputs, dict) else {}
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    held = [path for path in found if path.name not in (RECORD, LOCK, *RUBBISH) and not _is_as_written(path, known.get(path.name))]
+    if held:
+        more = f" and {len(held) - NAMED} more" if len(held) > NAMED else ""
+        raise InputError(
+            f"{folder}: holds {', '.join(p.name for p in held[:NAMED])}{more}, which Coread did not write or which was changed since, "
+            "so the folder is not replaced; move that away or choose another folder with -o"
+        )
+
+
+def _is_as_written(path: Path, sha256: object) -> bool:
+    return path.is_file() and not path.is_symlink() and sha256_of(path) == sha256
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file, for a record."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def taken_by(folder: Path, exam: str, hashes: Mapping[str, str]) -> str | None:

@@ -14,10 +14,11 @@ from coread.formats.corrected import open_correction
 from coread.formats.open import open_study
 from coread.formats.uids import derived_uid
 from coread.output import NAMES, SUFFIXES, save, with_images, write_all
+from coread.output_target import refuse_folder, sources_of
 from coread.reading import Reading
 from coread.reading_signature import signed
-from coread.run import sha256_of, versions
-from coread.run_folder import RECORD, BusyError, claimed, publish, record_of
+from coread.run import versions
+from coread.run_folder import RECORD, BusyError, claimed, publish, record_of, refuse_edited, sha256_of
 from coread.study import Study
 
 NEED_EXAM = ("sr", "seg")
@@ -33,12 +34,14 @@ class Revision:
         basis: what it was made from.
         study: the exam; None where it was not given and does not lie where it was read.
         record: what ``run.json`` says of it beside the outputs.
+        inputs: the files it was made from; no output ever takes the place of one.
     """
 
     reading: Reading
     basis: Reading
     study: Study | None
     record: Mapping[str, Any]
+    inputs: tuple[Path, ...] = ()
 
 
 def correct(reading: str | Path, sheet: str | Path, reader: str, exam: str | Path | None = None) -> Revision:
@@ -57,7 +60,13 @@ def correct(reading: str | Path, sheet: str | Path, reader: str, exam: str | Pat
     corrected = open_correction(sheet, basis, reader)
     changed = [finding.label for finding in corrected.findings if finding.was is not None]
     record = _record("corrected", basis, corrected, reading)
-    return Revision(corrected, basis, study, record | {"sheet": {"path": str(sheet), "sha256": sha256_of(Path(sheet))}, "changed": changed})
+    return Revision(
+        corrected,
+        basis,
+        study,
+        record | {"sheet": {"path": str(sheet), "sha256": sha256_of(Path(sheet))}, "changed": changed},
+        _given(reading, sheet, exam),
+    )
 
 
 def sign(reading: str | Path, reader: str, exam: str | Path | None = None) -> Revision:
@@ -65,7 +74,7 @@ def sign(reading: str | Path, reader: str, exam: str | Path | None = None) -> Re
     basis, study = _bound(reading, exam)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     copy = signed(basis, derived_uid("signed", basis.uid, reader, at), reader, at)
-    return Revision(copy, basis, study, _record("signed", basis, copy, reading))
+    return Revision(copy, basis, study, _record("signed", basis, copy, reading), _given(reading, exam))
 
 
 def write_revision(revision: Revision, out: str | Path, kinds: Sequence[str] | None = None) -> list[Path]:
@@ -85,11 +94,12 @@ def write_revision(revision: Revision, out: str | Path, kinds: Sequence[str] | N
     """
     target, study = Path(out), revision.study
     if target.suffix.lower() in SUFFIXES:
-        return [save(revision.reading, target, study)]
+        return [save(revision.reading, target, study, revision.inputs)]
     asked = tuple(kinds) if kinds is not None else tuple(kind for kind in NAMES if study is not None or kind not in NEED_EXAM)
     if study is None and (lacking := [kind for kind in asked if kind in NEED_EXAM]):
         raise InputError(f"{target}: {' and '.join(lacking)} refer to the images that were read: give the exam with --exam")
     _refuse_others(target)
+    refuse_folder(target, [*revision.inputs, *sources_of(revision.reading, study)])
     try:
         with claimed(target) as part:
             reading, written = write_all(revision.reading, part, study, asked)
@@ -108,6 +118,10 @@ def write_revision(revision: Revision, out: str | Path, kinds: Sequence[str] | N
     return [target / name for name in (*names, RECORD)]
 
 
+def _given(*paths: str | Path | None) -> tuple[Path, ...]:
+    return tuple(Path(path) for path in paths if path is not None)
+
+
 def _bound(path: str | Path, exam: str | Path | None) -> tuple[Reading, Study | None]:
     """The one reading in a file, and its exam."""
     readings = open_any_readings(path)
@@ -116,26 +130,14 @@ def _bound(path: str | Path, exam: str | Path | None) -> tuple[Reading, Study | 
     reading = readings[0]
     if exam is not None:
         study = open_study(exam)
-        return _of_this_exam(reading, study), study
+        return with_images(reading, study), study
     if not Path(reading.study.source).exists():
         return reading, None
     try:
         study = open_study(reading.study.source)
-        return _of_this_exam(reading, study), study
+        return with_images(reading, study), study
     except CoreadError:
         return reading, None  # another exam lies there now: as if there was none
-
-
-def _of_this_exam(reading: Reading, study: Study) -> Reading:
-    if reading.study.uid is None:
-        return with_images(reading, study)
-    if (reading.study.uid, len(reading.study.images)) != (study.uid, len(study.images)):
-        raise InputError(f"{study.source}: is study {study.uid}, the reading is of {reading.study.uid}: give the exam that was read")
-    if reading.study.patient and study.patient and reading.study.patient != study.patient:
-        raise InputError(
-            f"{study.source}: is of patient {study.patient}, the reading is of {reading.study.patient}: give the exam that was read"
-        )
-    return reading
 
 
 def _record(status: str, basis: Reading, reading: Reading, path: str | Path) -> dict[str, Any]:
@@ -155,5 +157,6 @@ def _refuse_others(folder: Path) -> None:
     """A folder that is replaced must be missing, empty, or an earlier revision: never the reading that was corrected."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
+    refuse_edited(folder)
     if record_of(folder).get("status") not in STATUSES:
         raise InputError(f"{folder}: holds no corrected or signed reading, so it is not replaced; choose another folder with -o")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from importlib import import_module
 from multiprocessing import connection, get_context, parent_process
 from typing import Generic, TypeVar
 
+TERMINATED = 143
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -93,7 +95,7 @@ def shared(here: Callable[[Task], Result], there: Callable[[Task], Result], task
     def hand_over() -> None:
         while job := board.take():
             try:
-                board.put(job[0], helpers.pool.submit(there, job[1]).result())
+                board.put(job[0], helpers.pool.submit(_unless_terminated, there, job[1]).result())
             except (BrokenExecutor, CancelledError, RuntimeError):
                 board.give_back(*job)
                 return
@@ -137,10 +139,19 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 
 def _start(ready: str) -> None:
-    """In a helper: ignore Ctrl-C, and end with the process that it helps, which cannot say so when it is killed."""
+    """In a helper: ignore Ctrl-C, clear up at SIGTERM, and end with the process that it helps, which cannot say so when it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(TERMINATED))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import_module(ready)
+
+
+def _unless_terminated(there: Callable[[Task], Result], task: Task) -> Result:
+    """In a helper: the task done; asked to end meanwhile, the helper ends once the task has cleared up behind itself."""
+    try:
+        return there(task)
+    except SystemExit:
+        os._exit(TERMINATED)
 
 
 def _end_with_parent() -> None:

@@ -1,4 +1,6 @@
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,7 +40,7 @@ def test_demo_replaces_its_own_reading_and_no_other(tmp_path: Path) -> None:
 def test_check_says_what_it_found_and_why_not(tmp_path: Path) -> None:
     good = coread("check", EXAM, cwd=tmp_path)
     assert good.returncode == 0, good.stderr
-    assert "can be read" in good.stdout
+    assert good.stdout.startswith(f"{EXAM}: can be read")
     assert "left hand" in good.stdout
     assert "right hand" in good.stdout
     from PIL import Image
@@ -88,6 +90,9 @@ def test_read_goes_on_past_a_bad_exam_and_exits_1(tmp_path: Path) -> None:
         (["list", "hands"], 1, "use systems, models"),
         (["list", "--template", "none"], 1, "unknown scoring system 'none'"),
         (["nonsense"], 2, "nonsense"),
+        (["read", "x.dcm", "-o", ""], 2, "the path is empty"),
+        (["check", ""], 2, "the path is empty"),
+        (["demo", "-o", ""], 2, "the path is empty"),
     ],
 )
 def test_one_sentence_for_each_wrong_call(words: list[str], code: int, said: str, tmp_path: Path) -> None:
@@ -120,10 +125,149 @@ def test_a_persons_score_sheet_becomes_page_and_sr(tmp_path: Path) -> None:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
-    assert coread("report", "scores.csv", "-o", "page.html", cwd=tmp_path).returncode == 0
+    done = coread("report", "scores.csv", "-o", "page.html", cwd=tmp_path)
+    assert done.stdout == "scores.csv: hand left narrowing 15 of 60, 71 of 86 rows empty -> page.html\n"
     done = coread("report", "scores.csv", "-o", "svdh.dcm", "--exam", EXAM, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert read_sr(tmp_path / "svdh.dcm").total("hand_left_narrowing").value == 15
     refused = coread("report", "scores.csv", "-o", "alone.dcm", cwd=tmp_path)
     assert refused.returncode == 1
     assert "give the study" in refused.stderr
+
+
+def test_validate_says_what_it_measured_and_refuses_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "cohort").mkdir()
+    shutil.copy(EXAM, tmp_path / "cohort" / "hand.dcm")
+    sheet = "study,reader,system,site,side,feature,grade\nhand.dcm,Dr A,svdh,MCP 2,left,joint_space_narrowing,3\n"
+    (tmp_path / "cohort" / "readings.csv").write_text(sheet)
+    (tmp_path / "cohort" / "cohort.csv").write_text("study,patient,centre\nhand.dcm,p1,north\n")
+    done = coread("validate", "hand_svdh", "cohort", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "kappa, quadratic weights" in done.stdout
+    assert "out/page.html" in done.stdout
+    refused = coread("validate", "hand_svdh", "cohort", "-o", "out", "--by", "scaner", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr == "coread: cohort/cohort.csv: unknown column 'scaner'; known: study, patient, centre\n"
+    as_json = coread("validate", "hand_svdh", "cohort", "-o", "out", "--readings", "out/readings", "--json", cwd=tmp_path)
+    assert json.loads(as_json.stdout)["patients"] == 1
+
+
+def hand_png(path: Path, longest: int | None = None) -> None:
+    """The bundled exam as a plain image, at most so many pixels long."""
+    import numpy as np
+    from PIL import Image
+
+    from coread.formats.open import open_study
+
+    image = Image.fromarray(np.rint(255 * open_study(EXAM).images[0].pixels).astype(np.uint8))
+    if longest:
+        image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    image.save(path, "PNG")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only here is a file name any bytes")
+def test_a_name_that_is_no_utf8_or_steers_the_terminal_is_an_exam_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in (b"\xff\xfe.png", b"a\nb\x1b[31m.png"):
+        hand_png(tmp_path / "in" / os.fsdecode(name))
+    done = coread("read", "in", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "in/\\xff\\xfe.png: " in done.stdout
+    assert "in/a\\x0ab\\x1b[31m.png: " in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "2 read" in done.stdout
+    kept = json.loads(coread("read", "in", "-o", "out", "--json", cwd=tmp_path).stdout)
+    assert [one["status"] for one in kept] == ["kept", "kept"]
+    assert os.fsencode(kept[1]["exam"]) == b"in/\xff\xfe.png"
+    assert len(json.loads(coread("check", "in", "--json", cwd=tmp_path).stdout)) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["list", "systems"], ["check", "absent.png"], ["--version"], ["--help"]])
+def test_a_full_standard_output_is_one_sentence(words: list[str], tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "coread", *words]
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "coread: standard output cannot be written: No space left on device; free space or send it elsewhere\n"
+
+
+def test_read_says_how_an_exam_was_opened(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.dcm", "b.dcm"):
+        shutil.copy(EXAM, tmp_path / "in" / name)
+    done = coread("read", "in", "-o", "out", "--write", "json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == "in: warning: b.dcm repeats an object of this exam (a.dcm) and was passed over.\n"
+
+
+def test_check_foretells_that_nothing_would_be_graded(tmp_path: Path) -> None:
+    """An image too coarse to measure is located and read, without a grade; both commands say why, and the limit."""
+    hand_png(tmp_path / "small.png", 518)
+    told = coread("check", "small.png", cwd=tmp_path)
+    assert told.returncode == 0
+    assert told.stdout.startswith("small.png: the hand is located, but no joint would be graded: ")
+    done = coread("read", "small.png", "-o", "out", "--write", "json", cwd=tmp_path)
+    assert "no total, hand left narrowing: 15 of 15 sites lack a grade, at most " in done.stdout
+
+
+def test_a_reason_that_says_so_itself_is_not_introduced_again() -> None:
+    from coread.cli.check import _verdict
+
+    answer = {"exam": "a.png", "readable": False, "reason": "a.png: cannot be read (Permission denied); check its permissions"}
+    assert _verdict(answer) == "cannot be read (Permission denied); check its permissions"
+    assert _verdict(answer | {"reason": "a.png: is empty"}) == "cannot be read: is empty"
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+def test_an_exam_that_may_not_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    hand_png(tmp_path / "locked.png")
+    (tmp_path / "locked.png").chmod(0)
+    told = coread("check", "locked.png", EXAM, cwd=tmp_path)
+    assert told.returncode == 1
+    assert told.stdout.splitlines()[0] == "locked.png: cannot be read (Permission denied); check its permissions"
+    done = coread("read", "locked.png", EXAM, "-o", "out", "--write", "json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "1 read, 0 already there, 1 refused" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of a file")
+@pytest.mark.parametrize("kinds", ["sr", "seg", "json"])
+def test_a_full_disk_is_named_with_the_target(kinds: str, tmp_path: Path) -> None:
+    import resource
+
+    hand_png(tmp_path / "hand.png")
+    done = subprocess.run(
+        [sys.executable, "-m", "coread", "read", "hand.png", "-o", "out", "--write", kinds],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500)),
+    )
+    assert done.returncode == 1
+    assert re.search(r"out/hand(/\w+\.\w+)?: cannot be written: File too large", done.stderr), done.stderr
+    assert ".part" not in done.stderr
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_never_more_processes_than_exams_or_processors() -> None:
+    from coread.cli.read import _jobs
+
+    processors = os.cpu_count() or 1
+    assert [_jobs(1000, exams) for exams in (1, 3, 5000)] == [1, min(3, processors), min(1000, processors)]
+    assert [_jobs(0, exams) for exams in (0, 1, 2, 3)] == [1, 1, 1, 1]
+
+
+def test_readings_to_choose_from_differ_in_what_is_named(tmp_path: Path) -> None:
+    rows = "exam1,Dr A,svdh,MCP 2,left,erosion,1\nexam1,Dr A,sens,MCP 2,left,erosion,1\n"
+    (tmp_path / "two.csv").write_text(f"study,reader,system,site,side,feature,grade\n{rows}")
+    done = coread("report", "two.csv", "-o", "page.html", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "(1 = exam1, Dr A, svdh; 2 = exam1, Dr A, sens)" in done.stderr
+
+
+def test_a_seg_that_there_is_not_is_said(tmp_path: Path) -> None:
+    done = coread("read", EXAM, "-o", "out", "--write", "seg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no SEG: the reading outlines nothing" in done.stdout

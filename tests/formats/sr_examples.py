@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from coread.geometry import Grid
-from coread.reading import Before, Evidence, Finding, ImageRef, Interval, ReaderRef, Reading, StudyRef, Total
+from coread.reading import Before, Evidence, Finding, ImageRef, Interval, ReaderRef, Reading, StudyRef
 from coread.reading_signature import signed
+from coread.reading_totals import with_totals
 from coread.scoring import system
 from coread.study import Image, Study
 
@@ -91,16 +92,20 @@ def reading(of: Study) -> Reading:
                 evidence=replace(place, outline_px=()),
             )
         )
-    return Reading(
+    whole = Reading(
         uid="2.25.4001",
         reader=ReaderRef("model", "hand_svdh", "0.1", CARD_SHA256),
         system="svdh",
         study=study_ref(of),
         findings=tuple(findings),
-        totals={"hand_left_narrowing": Total(17.0, 60.0, 11.5, 22.25, 0.9, 1), "hand_right_narrowing": Total(9.0, 60.0)},
+        totals={},
         created="2026-02-01T09:30:00.123456+01:00",
         warnings=("the marker contradicts the tag", "a second hand is cut by the border"),
     )
+    summed = dict(with_totals(whole).totals)
+    left = summed["hand_left_narrowing"]
+    summed["hand_left_narrowing"] = replace(left, low=left.value - 5.5, high=left.value + 5.25, level=0.9)
+    return replace(whole, totals=summed)
 
 
 def person_reading(of: Study) -> Reading:

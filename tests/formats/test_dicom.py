@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from coread.formats.dicom_pixels import robust, window
 from coread.formats.open import open_study
 from coread.study import Study
 from tests.formats.radiographs import NAME, SC, code, lut, radiograph, ramp, write
+
+EXAM = Path(str(files("coread").joinpath("examples", "hand.dcm")))
 
 Program = Callable[[str], str]
 
@@ -593,3 +596,16 @@ def test_a_damaged_jpeg_header_is_refused_and_does_not_end_the_process(
     with pytest.raises(InputError, match="damaged") as caught:
         _ = open_study(tmp_path / "broken.dcm").images[0].pixels
     one_sentence(str(caught.value), tmp_path / "broken.dcm")
+
+
+def test_an_object_of_fewer_frames_than_it_states_or_without_rows_is_refused_at_once(tmp_path: Path) -> None:
+    whole = pydicom.dcmread(EXAM)
+    assert whole.file_meta.TransferSyntaxUID.is_encapsulated
+    whole.NumberOfFrames = 99_999
+    whole.save_as(tmp_path / "frames.dcm")
+    with pytest.raises(InputError, match=r"frames.dcm: states 99999 frames and holds 1;"):
+        open_study(tmp_path / "frames.dcm")
+    del whole.Rows, whole.NumberOfFrames
+    whole.save_as(tmp_path / "rows.dcm")
+    with pytest.raises(InputError, match=r"rows.dcm: does not state how many rows its image has"):
+        open_study(tmp_path / "rows.dcm")

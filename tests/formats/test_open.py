@@ -94,7 +94,34 @@ def test_the_same_object_twice_counts_once(tmp_path: Path) -> None:
     (tmp_path / "copy.dcm").write_bytes((tmp_path / "a.dcm").read_bytes())
     study = open_study(tmp_path)
     assert len(study.images) == 1
-    assert "copy.dcm repeats" in study.warnings[0]
+    assert study.warnings == ("copy.dcm repeats an object of this exam (a.dcm) and was passed over.",)
+
+
+def test_one_uid_for_two_objects_is_said_or_refused(tmp_path: Path) -> None:
+    """A copy with another header is a copy; another patient or another picture under the same UID is not."""
+    dicom(tmp_path / "a.dcm", "1", 1)
+    dicom(tmp_path / "b.dcm", "1", 1, Manufacturer="another")
+    assert open_study(tmp_path).warnings == ("b.dcm has the SOP Instance UID and pixels of a.dcm, and another header; it was passed over.",)
+    dicom(tmp_path / "b.dcm", "1", 1, PatientID="somebody else")
+    with pytest.raises(InputError, match=r"2 different patient ids \(a.dcm and b.dcm differ\)"):
+        open_study(tmp_path)
+    write(tmp_path / "b.dcm", radiograph(ramp()[::-1], StudyInstanceUID="1.2.3.1", SOPInstanceUID="1.2.3.1.1"))
+    with pytest.raises(InputError, match=r"b.dcm: has the SOP Instance UID of .*a.dcm and another image"):
+        open_study(tmp_path)
+
+
+def test_an_object_that_no_report_can_name_leaves_the_others_of_its_exam(tmp_path: Path) -> None:
+    dicom(tmp_path / "a.dcm", "1", 1)
+    nameless = pydicom.dcmread(dicom(tmp_path / "b.dcm", "1", 2))
+    del nameless.SOPInstanceUID
+    nameless.save_as(tmp_path / "b.dcm")
+    with pytest.warns(UserWarning, match="maximum length"):
+        dicom(tmp_path / "c.dcm", "1", 3, PatientID="7" * 300)
+    said = errors(tmp_path)
+    assert "states no SOP Instance UID" in said["b.dcm"]
+    assert "patient id has 300 characters" in said["c.dcm"]
+    assert "7" * 65 not in said["c.dcm"]
+    assert [len(exam.study.images) for exam in find_exams(tmp_path) if exam.study] == [1]
 
 
 def test_two_patients_in_one_study_are_refused(tmp_path: Path) -> None:
@@ -297,3 +324,11 @@ def test_many_files_are_scanned_without_their_pixels(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2 * size * size * count / 4
+
+
+def test_an_image_that_contradicts_the_study_sidecar_is_one_error(tmp_path: Path) -> None:
+    png(tmp_path / "x.png")
+    (tmp_path / "study.toml").write_text('patient = "P1"')
+    (tmp_path / "x.toml").write_text('patient = "P2"')
+    assert list(errors(tmp_path)) == ["x.png"]
+    assert "x.toml" in errors(tmp_path)["x.png"]

@@ -352,3 +352,19 @@ def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(blocks[1])
     study = open_study(tmp_path)
     assert [image.facts["laterality"] for image in study.images] == ["L", "R"]
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "stated"),
+    [
+        ("a.jpg", {}, False),
+        ("a.jpg", {"dpi": (300, 300)}, True),
+        ("a.tif", {}, False),
+        ("a.tif", {"tiffinfo": {282: 1.0, 283: 1.0, 296: 1}}, False),
+        ("a.tif", {"dpi": (300, 300)}, True),
+        ("a.png", {}, False),
+    ],
+)
+def test_only_a_stated_print_resolution_is_spoken_of(name: str, how: dict[str, object], stated: bool, tmp_path: Path) -> None:
+    said = open_study(saved(tmp_path / name, GREY, **how)).warnings
+    assert any("print resolution" in warning for warning in said) is stated

@@ -18,10 +18,11 @@ from coread.errors import InputError
 from coread.formats.reading_json import SCHEMA_FILE, read_json, write_json
 from coread.reading import Before, Evidence, Finding, ImageRef, Interval, ReaderRef, Reading, Signature, StudyRef, Total
 from coread.reading_signature import digest, signed
+from coread.scoring import system
 
 SCHEMA = json.loads(SCHEMA_FILE.read_text())
 
-FULL = signed(Reading(
+UNSIGNED = Reading(
     uid="2.25.76",
     reader=ReaderRef("model", "hand_svdh", "0.1.0", "ab" * 32),
     system="svdh",
@@ -45,13 +46,22 @@ FULL = signed(Reading(
         Finding("MCP 3", "right", "erosion", grade=5.0, instance="lesion 1", was=Before()),
         Finding("MCP 4", "right", "erosion", grade=1.0, was=Before(unreadable="not assessed")),
         Finding("MCP 3", "left", "joint_space_width", value=1.5, unit="mm", was=Before(value=1.25, unit="mm")),
+        *(
+            Finding(item.site, item.side, item.feature, grade=0.0) for item in system("svdh").totals["hands_narrowing"].items
+            if (item.site, item.side) not in (("MCP 2", "left"), ("radiocarpal", "right"))
+        ),
     ),
-    totals={"hand_left_narrowing": Total(2.0, 60.0, 1.0, 4.5, 0.9, 1), "hand_right_narrowing": Total(0.0, 60.0)},
+    totals={
+        "hand_left_narrowing": Total(2.0, 60.0, 1.0, 4.5, 0.9),
+        "hand_right_narrowing": Total(0.0, 60.0, sites_unreadable=1),
+        "hands_narrowing": Total(2.0, 120.0, sites_unreadable=1),
+    },
     created="2026-03-01T10:00:00+01:00",
     basis="2.25.75",
     read=3,
     warnings=("a warning",),
-), "2.25.77", "Dr Å", "2026-03-02T10:00:00+01:00")  # fmt: skip
+)  # fmt: skip
+FULL = signed(UNSIGNED, "2.25.77", "Dr Å", "2026-03-02T10:00:00+01:00")
 BARE = Reading("2.25.1", ReaderRef("person", "anna"), "svdh", StudyRef("s1"), (), {}, "2026-03-01T10:00:00+00:00")
 
 
@@ -67,7 +77,7 @@ NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(
-    value=NUMBER,
+    value=st.floats(0, 1000),
     low=st.none() | NUMBER,
     center=st.none() | st.tuples(NUMBER, NUMBER),
     profile=st.dictionaries(st.text(), st.lists(NUMBER).map(tuple)),
@@ -174,9 +184,10 @@ FAULTS: list[tuple[dict[str, Any], str, bool]] = [
     ({"signature": None}, "its status is signed, but it lacks a signature", False),
     ({"status": "unverified"}, "its status is unverified, but it has a signature", False),
     ({"signature/at": "2026-03-02"}, "expected ISO 8601 with time zone", False),
-    ({"findings/0/grade": 3}, "is not what Dr Å signed on 2026-03-02T10:00:00+01:00: its findings or totals were altered", False),
+    ({"findings/0/grade": 3}, "is not what Dr Å signed on 2026-03-02T10:00:00+01:00: it was altered since", False),
     ({"totals/hand_left_narrowing/value": 3}, "altered since", False),
     ({"study/patient": "P 8"}, "altered since", False),
+    ({"signature/by": "Dr Ö"}, "is not what Dr Ö signed", False),
     ({"findings/0/evidence/profile": []}, "profile: expected an object", True),
     ({"findings/0/evidence/profile/width": 1}, "profile.width: expected a list", True),
     ({"findings/0/evidence/image": -1}, "evidence.image: expected a whole number from 0", True),
@@ -191,6 +202,20 @@ FAULTS: list[tuple[dict[str, Any], str, bool]] = [
     ({"totals/hand_left_narrowing/value": 99999}, "cannot be", False),
     ({"totals/hand_left_narrowing/maximum": 99999}, "cannot be", False),
     ({"findings/0/probabilities": [5, -3, -1, 0, 0]}, "sum to 1", False),
+    ({"findings/0/probabilities": [0.5, 0.5]}, "2 probabilities that sum to 1: there must be one for each of the 5 grades", False),
+    ({"findings/1/probabilities": [0.5, 0.5]}, "there must be one for each of the 0 grades", False),
+    ({"findings/0/interval/level": 5}, "interval: its level is 5, expected a probability", False),
+    ({"findings/0/interval/low": 4}, "interval: goes from 4 down to 3", False),
+    ({"totals/hand_left_narrowing/level": 5}, "totals.hand_left_narrowing: its level is 5", False),
+    ({"findings/1/value": -9}, "MCP 2 left joint space width is -9 mm, expected 0 to 1000 mm", False),
+    ({"findings/1/value": 1e308}, "MCP 2 left joint space width is 1e+308 mm", False),
+    ({"findings/1/unit": "furlong"}, "unit 'furlong' is not one of svdh, expected mm or %", False),
+    ({"findings/0/was/grade": 9}, "MCP 2 left joint space narrowing is 9, expected 0 to 4", False),
+    ({"findings/0/was/unreadable": "both"}, "was has at most one of grade, value and unreadable", False),
+    ({"findings/0/evidence/image": 7}, "its evidence lies on image 8, the reading speaks of 2", False),
+    ({"findings/2/evidence/center_px": [1e6, 5]}, "its evidence lies at (1e+06, 5), far outside the image of 1536 x 2048 pixels", False),
+    ({"created": "yesterday"}, "made at 'yesterday': expected ISO 8601 with time zone", False),
+    ({"findings/3/instance": None, "findings/4/site": "MCP 3"}, "MCP 3 right erosion stands twice", False),
     ({"totals/hand_middle": {"value": 1, "maximum": 2, "sites_unreadable": 0}}, "totals.hand_middle", False),
 ]  # fmt: skip
 
@@ -210,10 +235,36 @@ def test_malformed_readings_are_refused_here_and_by_the_schema(
 
 
 @pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"totals/hand_left_narrowing/value": 3}, "totals.hand_left_narrowing: says 3 with 0 sites unreadable, the grades give 2 with 0"),
+        ({"totals/hand_right_narrowing/sites_unreadable": 0}, "totals.hand_right_narrowing: says 0 with 0 sites unreadable"),
+        ({"findings/0/grade": 4}, "totals.hand_left_narrowing: says 2 with 0 sites unreadable, the grades give 4"),
+        ({"totals/hands_narrowing": ...}, "totals.hands_narrowing: is missing, the grades give 2 with 1 sites unreadable"),
+        ({"totals/all": {"value": 9, "maximum": 448, "sites_unreadable": 0}}, "totals.all: is 9, but the grades give no such total"),
+    ],
+)
+def test_totals_that_do_not_follow_from_the_grades_are_refused_before_anyone_can_sign_them(
+    tmp_path: Path, parts: dict[str, Any], says: str
+) -> None:
+    path = tmp_path / "reading.json"
+    path.write_text(json.dumps(changed(**parts) | {"status": "unverified", "signature": None}))
+    with pytest.raises(InputError) as caught:
+        read_json(path)
+    assert says in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
     ("content", "says"),
     [
         (b"", "not valid JSON"),
         (b"{", "not valid JSON"),
+        (b"\xff{}", "byte 1 is not UTF-8 text"),
+        (b"[" * 100_000, "is not valid JSON: it is nested too deep"),
+        (b'{"schema": ' + b"9" * 5000 + b"}", r"99999999999999999999\.\.\. is a number of 5000 digits$"),
+        (b'{"schema": "' + b"x" * 5000 + b'"}', r"got 'x{36}\.\.\.$"),
+        (b'{"schema": "coread.reading/2", "uid": "\\ud800"}', r"holds '\\ud800', which is half a character and no text"),
         (b"\xff\xfe", "not valid JSON"),
         (b"[1, 2]", "no reading of Coread"),
         (b'"text"', "no reading of Coread"),
@@ -252,7 +303,7 @@ def test_a_person_who_signed_under_the_first_version_still_has_and_a_model_never
     content = first_schema(json.loads(write_json(BARE, tmp_path / "new.json").read_text())) | {"status": "signed"}
     path = tmp_path / "old.json"
     path.write_text(json.dumps(content))
-    assert read_json(path) == replace(BARE, status="signed", signature=Signature("anna", BARE.created, digest(BARE)))
+    assert read_json(path) == replace(BARE, status="signed", signature=Signature("anna", BARE.created, digest(BARE, "anna", BARE.created)))
     content["reader"]["kind"] = "model"
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match="status is signed, but it lacks a signature"):

@@ -33,7 +33,7 @@ def _person(path: Path) -> object:
 def _panel(path: Path) -> object:
     exam = study(patient=None)
     whole = reading(exam)
-    return write_sr(replace(whole, reader=replace(whole.reader, kind="panel"), findings=whole.findings[:3], read=3), path, exam)
+    return write_sr(replace(whole, reader=replace(whole.reader, kind="panel"), findings=whole.findings[:3], totals={}, read=3), path, exam)
 
 
 KINDS: dict[str, Writer] = {"model": _model, "person": _person, "panel": _panel}

@@ -232,10 +232,18 @@ def test_the_template_is_complete_and_can_be_filled_in(tmp_path: Path) -> None:
         (ROW.replace("anna", ""), "column reader: is empty"),
         (ROW.replace(",1,anna", ",0,anna"), "column read: expected a whole number from 1"),
         (ROW.replace("p1,0", "p1,soon"), "column timepoint: expected a number, got 'soon'"),
+        (ROW.replace("p1,0", "p1,-5"), "column timepoint: expected days since the first exam, from 0, got -5"),
+        (ROW.replace(",3,", ",1_0,"), "column grade: expected a number, got '1_0'"),
+        (ROW.replace(",3,", ",٣,"), "column grade: expected a number, got '٣'"),
+        (ROW.replace(",3,", "," + "9" * 5000 + ","), "column grade: expected a number, got '999999999999"),
+        (ROW.replace("anna", '"an\nna"'), "column reader: reader 'an\\nna': a name is one line of text"),
+        (ROW.replace("anna", "Model:hand_svdh"), "column reader: reader 'Model:hand_svdh': give the name of the person who reads"),
+        (ROW.replace("erosion", "joint_space_width").replace(",3,,", ",,-9,mm"), "column value: joint space width is -9 mm"),
+        (ROW.replace("erosion", "joint_space_width").replace(",3,,", ",,1e308,mm"), "column value: joint space width is 1e+308 mm"),
         (ROW[:-1] + ",outside the image", "one of grade, value and unreadable"),
         (ROW.replace(",3,,", ",,3,mm"), "column value: erosion is graded"),
         (ROW.replace("erosion", "joint_space_width"), "column grade: joint_space_width is measured"),
-        (ROW.replace("erosion", "joint_space_width").replace(",3,,", ",,3,inch"), "column unit: expected mm or %, got inch"),
+        (ROW.replace("erosion", "joint_space_width").replace(",3,,", ",,3,inch"), "column unit: expected mm or %, got 'inch'"),
         (f"{ROW}\n{ROW}", "row 3, column site: MCP 2 left erosion stands already in row 2"),
         (f"{ROW}\n{ROW.replace('p1', 'p2').replace('MCP 2', 'MCP 3')}", "row 3, column patient: is p2, but p1 in row 2"),
         (f"{ROW}\n{ROW.replace('p1,0', 'p1,9').replace('MCP 2', 'MCP 3')}", "row 3, column timepoint"),
@@ -250,6 +258,7 @@ def test_each_fault_is_told_in_one_sentence(tmp_path: Path, row: str, says: str)
     assert says in str(caught.value)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
 
 
 def test_several_faults_are_told_at_once_and_counted(tmp_path: Path) -> None:
@@ -281,6 +290,27 @@ def test_files_that_are_no_score_sheet(tmp_path: Path, content: bytes, says: str
     path.write_bytes(content)
     with pytest.raises(InputError, match=re.escape(says)):
         open_readings(path)
+
+
+def test_the_template_never_replaces_a_sheet_that_may_be_filled_in(tmp_path: Path) -> None:
+    write_score_sheet("svdh", tmp_path / "scores.csv")
+    (tmp_path / "scores.csv").write_text("an hour of grading")
+    with pytest.raises(InputError, match="exists already and may be filled in"):
+        write_score_sheet("svdh", tmp_path / "scores.csv")
+    assert (tmp_path / "scores.csv").read_text() == "an hour of grading"
+
+
+def test_a_full_disk_leaves_no_half_a_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Path.write_text
+
+    def full(self: Path, text: str, **how: str) -> int:
+        whole(self, text[:100], **how)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(InputError, match=r"scores\.csv: cannot be written: No space left"):
+        write_score_sheet("svdh", tmp_path / "scores.csv")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:

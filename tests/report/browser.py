@@ -51,7 +51,7 @@ return [seen, bad];
 WIDER = """
 const wide = [...document.querySelectorAll("body *")].filter((e) => {
   const box = e.getBoundingClientRect();
-  return box.width && box.right > arguments[0] + 0.5 && !e.closest(".scroll,.unseen,.skip,dialog:not([open])");
+  return box.width && box.right > arguments[0] + 0.5 && !e.ownerSVGElement && !e.closest(".scroll,.unseen,.skip,dialog:not([open])");
 });
 return [document.documentElement.scrollWidth, wide.map((e) => e.tagName + " " + (e.className.baseVal ?? e.className)).slice(0, 5)];
 """

@@ -188,3 +188,28 @@ def corrected_hand() -> tuple[Reading, Study]:
         findings.append(finding)
     person = ReaderRef("person", "Dr Ada Example")
     return make_reading(findings, study, reader=person, basis="2.25.1234567890", uid="2.25.99", totals=totals_of(findings)), study
+
+
+def visit_of(number: int, seed: int, turn: float = 0.0) -> tuple[Reading, Study]:
+    """Both hands at a visit, every half year one; the ends of its bones may lie turned, as those of a hand laid down otherwise."""
+    pixels = draw_hand(1260, 1700, [(0, 10, 830, False), (860, 10, 830, True)], seed=seed)
+    study = Study(f"2.25.98{number}", (make_image(pixels),), f"exam {number}", "RA-0043", 180.0 * number, f"2026-0{number + 1}-11")
+    found = hand_findings("left", 0, 10, 830, mm=0.15, seed=seed) + hand_findings("right", 860, 10, 830, mm=0.15, seed=seed + 1)
+    findings = [replace(f, evidence=_turned(f.evidence, turn)) if f.evidence and f.evidence.profile else f for f in found]
+    ref = StudyRef(
+        study.source, study.uid, study.patient, study.timepoint_days, "marker", (ImageRef(study.source, None, None, None, 1260, 1700),)
+    )
+    reading = make_reading(findings, study, uid=f"2.25.{number + 1}", warnings=("The film is soft.",))
+    return replace(reading, study=ref), study
+
+
+def _turned(evidence: Evidence, turn: float) -> Evidence:
+    """The same place with the ends of its bones turned about it by so many radians."""
+    center = np.array(evidence.center_px)
+    c, s = np.cos(turn), np.sin(turn)
+    profile = dict(evidence.profile)
+    for name in ("proximal", "distal"):
+        edge = np.stack((profile[f"{name}_x"], profile[f"{name}_y"]), axis=1)
+        x, y = ((edge - center) @ np.array([[c, s], [-s, c]]) + center).T
+        profile |= {f"{name}_x": tuple(x.tolist()), f"{name}_y": tuple(y.tolist())}
+    return replace(evidence, profile=profile)

@@ -19,6 +19,7 @@ from coread.reading_totals import missing_from, with_totals
 from coread.report.page import page, write_page
 from coread.report.picture import flat, overview, square_around
 from coread.report.scene import scene
+from coread.report.words import total_words
 from coread.scoring import system, systems
 from coread.study import Study
 from tests.report import examples
@@ -386,7 +387,7 @@ def test_a_persons_sheet_on_its_exam_promises_no_marks_and_speaks_no_jargon(one_
 
 def test_the_side_says_what_it_rests_on(one_hand: tuple[Reading, Study]) -> None:
     reading, study = one_hand
-    for source, words in (("anatomy", "by anatomy, no marker to go by"), ("tag", "from the file's tags")):
+    for source, words in (("anatomy", "by anatomy, no marker could be read"), ("tag", "from the file's tags")):
         told = replace(reading, study=replace(reading.study, side_source=source))
         assert f"left ({words})" in parse(page(told, study)).text
 
@@ -398,3 +399,38 @@ def test_a_per_cent_never_stands_beside_a_mark_for_less(one_hand: tuple[Reading,
     doubtful = replace(sure, site="MCP 3", probabilities=(0.794, 0.206, 0.0, 0.0, 0.0))
     boxes = scene(replace(reading, findings=(sure, doubtful)), study).boxes
     assert [boxes[id(f)].doubt for f in (sure, doubtful)] == ["sure", "likely"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("hand_left_erosion", "Left hand, erosion"),
+        ("wrist_left_erosion", "Left wrist, erosion"),
+        ("mcp_left_erosion", "Left MCP, erosion"),
+    ],
+)
+def test_totals_of_one_sheet_are_named_in_one_way(name: str, words: str) -> None:
+    assert total_words(name, system("ramris")) == words
+
+
+def test_what_was_not_assessed_does_not_cover_the_image() -> None:
+    """A person grades one erosion of a reading of narrowing: its mark stands, and none for the erosions that nobody assessed."""
+    findings = [
+        Finding(
+            i.site,
+            i.side,
+            i.feature,
+            grade=2.0 if n == 3 else None,
+            unreadable=None if n == 3 else examples.NOT_ASSESSED,
+            evidence=Evidence(0, (100.0 + 5 * n, 200.0 + 9 * n)),
+        )
+        for n, i in enumerate(i for i in system("svdh").items if i.region == "hand_left" and i.feature == "erosion")
+    ]
+    assert len(parse(page(examples.make_reading(findings, totals={}, warnings=()))).all("a", cls="mark")) == 1
+
+
+def test_the_page_of_a_corrected_reading_does_not_pass_it_off_as_the_persons_alone() -> None:
+    reading, study = examples.corrected_hand()
+    assert "Reader Dr Ada Example, correcting 3 findings of an earlier reading" in page(reading, study)
+    untouched = replace(reading, findings=tuple(replace(finding, was=None) for finding in reading.findings))
+    assert "correcting" not in page(untouched, study).split("</header>")[0]

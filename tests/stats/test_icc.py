@@ -71,3 +71,10 @@ def test_without_a_value(scores: np.ndarray, form: Form, reason: str) -> None:
 def test_refuses() -> None:
     with pytest.raises(ValueError, match="form must be one of"):
         icc(SHROUT_FLEISS, "2,1")  # type: ignore[arg-type]
+
+
+def test_an_agreement_far_below_zero_has_no_interval() -> None:
+    """Two subjects whose means are alike and whose readers are not: Satterthwaite's degrees of freedom turn negative."""
+    made = icc(np.array([[1.0, 4.0], [5.0, 0.0]]))
+    assert (made.estimate, made.low) == (pytest.approx(-16), None)
+    assert "Satterthwaite" in made.undefined

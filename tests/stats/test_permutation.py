@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from coread.stats.permutation import permutation_groups, permutation_paired
+from coread.stats.permutation import permutation_groups, permutation_groups_each, permutation_paired
 
 
 def mean(sums: np.ndarray) -> np.ndarray:
@@ -75,3 +75,18 @@ def test_refuses() -> None:
         permutation_groups(parts(FIRST), np.arange(10) < 3, mean, permutations=0)
     with pytest.raises(ValueError, match="finite numbers"):
         permutation_paired(parts(FIRST * np.nan), parts(SECOND), mean)
+
+
+def test_several_statistics_at_once_are_those_alone() -> None:
+    random = np.random.default_rng(8)
+    first, second = parts(random.normal(size=40)), parts(random.normal(size=40))
+    group = np.arange(40) < 15
+    width = first.shape[1]
+
+    def both(sums: np.ndarray) -> np.ndarray:
+        return np.stack([mean(sums[:, :width]), mean(sums[:, width:])], axis=1)
+
+    together = permutation_groups_each(np.hstack([first, second]), group, both, permutations=999)
+    alone = (permutation_groups(first, group, mean, permutations=999), permutation_groups(second, group, mean, permutations=999))
+    assert [t.p_value for t in together] == [t.p_value for t in alone]
+    assert [t.difference for t in together] == pytest.approx([t.difference for t in alone])

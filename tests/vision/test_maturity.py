@@ -105,3 +105,16 @@ def test_a_small_child_has_open_plates(reader: MaturityReader) -> None:
     assert judged is not None
     assert judged.open_probability > 0.95
     assert judged.high < 1
+
+
+def test_a_hand_and_its_mirror_image_are_judged_alike(reader: MaturityReader) -> None:
+    from scipy import ndimage
+
+    plane = ndimage.gaussian_filter(np.random.default_rng(3).random((240, 300)), 3).astype(np.float32)
+    anchors = {"MCP 2": Anchor((90.0, 120.0), (0.1, -0.995)), "PIP 3": Anchor((190.0, 110.0), (-0.2, -0.98))}
+    mirrored = {name: Anchor((299.0 - a.center_px[0], a.center_px[1]), (-a.axis[0], a.axis[1])) for name, a in anchors.items()}
+    one, other = reader.judge(plane, anchors, 400.0), reader.judge(np.ascontiguousarray(plane[:, ::-1]), mirrored, 400.0)
+    assert one is not None
+    assert other is not None
+    assert other.relative_age == pytest.approx(one.relative_age, abs=1e-4)
+    assert other.open_probability == pytest.approx(one.open_probability, abs=1e-3)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coread.cli.say import say_json
+from coread.cli.say import a_path, say, say_json
 from coread.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check(
-    exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.")],
+    exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.", parser=a_path)],
     model: Annotated[str, typer.Option("-m", "--model", help="A model of `coread list models`, or the path of a card.")] = "hand_svdh",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -53,14 +53,20 @@ def _found(path: Path) -> list[Exam]:
         return [Exam(path, None, str(error))]
 
 
+def _verdict(answer: dict[str, Any]) -> str:
+    if answer["readable"]:
+        return str(answer.get("doubt", "can be read"))
+    reason = answer["reason"].removeprefix(answer["exam"] + ": ")
+    return reason if reason.startswith("cannot be read") else f"cannot be read: {reason}"
+
+
 def _print(answer: dict[str, Any]) -> None:
-    verdict = "can be read" if answer["readable"] else f"cannot be read: {answer['reason'].removeprefix(answer['exam'] + ': ')}"
-    typer.echo(f"{answer['exam']}: {verdict}")
+    say(f"{answer['exam']}: {_verdict(answer)}")
     for key, value in answer.items():
-        if key in ("exam", "readable", "reason") or value in (None, [], ()):
+        if key in ("exam", "readable", "reason", "doubt") or value in (None, [], ()):
             continue
         if isinstance(value, list):
             for line in value:
-                typer.echo(f"  {key.rstrip('s')}: {line}")
+                say(f"  {key.rstrip('s')}: {line}")
         else:
-            typer.echo(f"  {key}: {value}")
+            say(f"  {key}: {value}")

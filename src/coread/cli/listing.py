@@ -14,6 +14,7 @@ from coread.errors import InputError
 def listing(
     what: Annotated[str | None, typer.Argument(help="systems or models; both without it.")] = None,
     template: Annotated[str | None, typer.Option(help="Print an empty score sheet (CSV) for this system.", metavar="SYSTEM")] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="The score sheet with one row a reading and a column a box.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the score sheet to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -21,7 +22,7 @@ def listing(
     if template is not None:
         from coread.formats.table import write_score_sheet
 
-        text = write_score_sheet(template, output)
+        text = write_score_sheet(template, output, wide)
         typer.echo(f"{output}: an empty score sheet for {template}" if output else text, nl=output is not None)
         return
     if what not in (None, "systems", "models"):

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from coread.cli.say import say_json
-from coread.reading import Reading, Total
+from coread.cli.progress import Progress
+from coread.cli.say import a_path, say, say_json
+from coread.reading import Reading, Total, commonest
+from coread.reading_totals import grades_of
+from coread.scoring import system
 
 ALL_KINDS = "json,csv,sr,seg,page,pdf"
 HEADLINES = ("hands_narrowing", "hand_left_narrowing", "hand_right_narrowing")
 
 
 def read(
-    exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the outputs, one folder an exam.")],
+    exam: Annotated[list[Path], typer.Argument(help="DICOM or image files, or folders of them.", parser=a_path)],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the outputs, one folder an exam.", parser=a_path)],
     model: Annotated[str, typer.Option("-m", "--model", help="A model of `coread list models`, or the path of a card.")] = "hand_svdh",
     write: Annotated[str, typer.Option(help="Outputs to write, out of json,csv,sr,seg,page,pdf.")] = ALL_KINDS,
     again: Annotated[bool, typer.Option("--again", help="Read again what was already read.")] = False,
@@ -29,7 +31,7 @@ def read(
     from coread.run_pool import Helpers
 
     # Where the paths alone tell that there is work for several, the others start before this process loads what it needs itself.
-    expected = min(jobs or _jobs(len(exam)), len(exam))
+    expected = _jobs(jobs, len(exam))
     early = Helpers(expected - 1, "coread.run_helper") if expected > 1 else None
     from coread.output import parse_kinds
     from coread.readers import reader
@@ -37,21 +39,25 @@ def read(
 
     kinds = parse_kinds(write)
     exams = exams_for(exam, output)
-    jobs = jobs or _jobs(len(exams))
+    jobs = _jobs(jobs, len(exams))
     chosen = reader(model, threads=1 if early or jobs > 1 else None)
     outcomes = []
-    with _progress(len(exams), silent=as_json) as step:
-        for outcome in read_exams(exams, chosen, output, kinds, again, early or jobs):
+    with Progress(len(exams), silent=as_json) as step:
+        for found, outcome in zip(exams, read_exams(exams, chosen, output, kinds, again, early or jobs), strict=True):
             outcomes.append(outcome)
             step(outcome.exam)
             if as_json:
                 continue
+            for warning in found.study.warnings if found.study else ():
+                say(f"{outcome.exam}: warning: {warning}", err=True)
             if outcome.status == "read" and outcome.reading is not None:
-                typer.echo(f"{outcome.exam}: {summary(outcome.reading)} -> {outcome.folder}")
+                say(f"{outcome.exam}: {summary(outcome.reading)} -> {outcome.folder}")
+                if write != ALL_KINDS and "seg" in kinds and not _outlines(outcome.reading):
+                    say("  no SEG: the reading outlines nothing")
             elif outcome.status == "kept":
-                typer.echo(f"{outcome.exam}: already read -> {outcome.folder}")
+                say(f"{outcome.exam}: already read -> {outcome.folder}")
             else:
-                typer.echo(f"{outcome.exam}: refused: {_without_path(outcome.reason or '', outcome.exam)}", err=True)
+                say(f"{outcome.exam}: refused: {_without_path(outcome.reason or '', outcome.exam)}", err=True)
     refused = sum(o.status == "refused" for o in outcomes)
     if as_json:
         say_json(
@@ -62,14 +68,19 @@ def read(
         )
     elif len(outcomes) > 1:
         done = sum(o.status == "read" for o in outcomes)
-        typer.echo(f"{done} read, {len(outcomes) - done - refused} already there, {refused} refused -> {output}")
+        say(f"{done} read, {len(outcomes) - done - refused} already there, {refused} refused -> {output}")
     if refused:
         raise typer.Exit(1)
 
 
-def _jobs(exams: int) -> int:
-    """How many exams are read at the same time: as many as there are processors, where each has three to read."""
-    return min(os.cpu_count() or 1, exams // 3) or 1
+def _outlines(reading: Reading) -> bool:
+    return any(finding.evidence is not None and finding.evidence.lesions_px for finding in reading.findings)
+
+
+def _jobs(asked: int, exams: int) -> int:
+    """How many exams are read at the same time: never more than there are exams or processors; unasked, each has three to read."""
+    processors = os.cpu_count() or 1
+    return max(1, min(processors, asked or exams // 3, exams))
 
 
 def summary(reading: Reading) -> str:
@@ -77,9 +88,20 @@ def summary(reading: Reading) -> str:
     totals = [(name, reading.totals[name]) for name in HEADLINES if name in reading.totals] or list(reading.totals.items())[:1]
     if not totals:
         asked = [f.unreadable for f in reading.findings if f.unreadable and not f.unreadable.startswith("not assessed")]
-        reasons = ", ".join(f"{reason} ({n})" for reason, n in Counter(asked).most_common(3))
-        return f"no total, too many sites unreadable: {reasons or 'none was assessed'}"
+        return f"no total, {_lacking(reading) or 'too many sites unreadable'}: {commonest(asked) or 'none was assessed'}"
     return ", ".join(f"{name.replace('_', ' ')} {total_text(total)}" for name, total in totals)
+
+
+def _lacking(reading: Reading) -> str:
+    """How many sites of each imaged hand lack a grade, and how many may; empty for a system without hands."""
+    scale, grades = system(reading.system), grades_of(reading)
+    imaged = {scale.item(*key).region for key in grades}
+    rules = {name: scale.totals[name] for name in HEADLINES[1:] if name in scale.totals and imaged.issuperset(scale.totals[name].regions)}
+    return "; ".join(
+        f"{name.replace('_', ' ')}: {len(rule.unreadable(grades))} of {len(rule.sites)} sites lack a grade, "
+        f"at most {rule.unreadable_allowed} may"
+        for name, rule in rules.items()
+    )
 
 
 def total_text(total: Total) -> str:
@@ -91,32 +113,3 @@ def total_text(total: Total) -> str:
 
 def _without_path(reason: str, exam: str) -> str:
     return reason.removeprefix(f"{exam}: ")
-
-
-class _progress:  # noqa: N801 - used as a word
-    """A progress bar on standard error where that is a terminal and there is more than one exam; else nothing."""
-
-    def __init__(self, count: int, silent: bool) -> None:
-        import sys
-
-        self.bar = None
-        if count > 1 and not silent and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self.bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=True, redirect_stderr=True)
-            self.task = self.bar.add_task("reading", total=count)
-
-    def __enter__(self) -> _progress:
-        if self.bar:
-            self.bar.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self.bar:
-            self.bar.stop()
-
-    def __call__(self, name: str) -> None:
-        if self.bar:
-            self.bar.update(self.task, advance=1, description=Path(name).name)

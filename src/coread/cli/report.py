@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from coread.cli.read import summary
 from coread.errors import InputError
 
 
@@ -19,10 +20,14 @@ def report(
     """Write a reading again in another format: a person's score sheet as a page or SR, a reading.json as a PDF."""
     from coread.formats.any_reading import open_any_readings
     from coread.output import save, with_images
+    from coread.scoring import system
 
     readings = open_any_readings(reading)
     if number is None and len(readings) > 1:
-        known = "; ".join(f"{i + 1} = {r.study.source}, {r.reader.id}" for i, r in enumerate(readings[:6]))
+        known = "; ".join(
+            f"{i + 1} = {r.study.source}, {r.reader.id}, {r.system}{f', read {r.read}' if r.read > 1 else ''}"
+            for i, r in enumerate(readings[:6])
+        )
         raise InputError(
             f"{reading}: holds {len(readings)} readings; choose one with --number ({known}{'; …' if len(readings) > 6 else ''})"
         )
@@ -35,4 +40,8 @@ def report(
 
         study = open_study(exam)
         chosen = with_images(chosen, study)
-    typer.echo(str(save(chosen, output, study)))
+    saved = save(chosen, output, study, [path for path in (reading, exam) if path is not None])
+    boxes = system(chosen.system).items
+    empty = len(boxes) - len({item.key for item in boxes} & {(f.site, f.side, f.feature) for f in chosen.findings})
+    left = f", {empty} of {len(boxes)} rows empty" if empty else ""
+    typer.echo(f"{reading}: {summary(chosen)}{left} -> {saved}")

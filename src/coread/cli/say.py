@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import typer
 
+from coread.printable import printable
+
+
+def a_path(text: str) -> Path:
+    """A path of the command line; whether it can be read is found out when it is read, so that the other exams go on.
+
+    Raises:
+        BadParameter: it is empty, which the system takes as the current folder.
+    """
+    if not text:
+        raise typer.BadParameter("the path is empty; name a file or folder")
+    return Path(text)
+
+
+def say(line: str, err: bool = False) -> None:
+    """One line on standard output or error; nothing in it steers the terminal."""
+    typer.echo(printable(line), err=err)
+
 
 def say_json(value: Any) -> None:
     """One JSON document on standard output."""
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
+    # A byte of a file name that is no UTF-8 becomes an escape of JSON.
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace").decode())
 
 
 def say_table(rows: list[tuple[str, ...]]) -> None:

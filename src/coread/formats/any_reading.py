@@ -8,8 +8,13 @@ from coread.errors import InputError
 from coread.reading import Reading
 
 
-def open_any_readings(path: str | Path) -> tuple[Reading, ...]:
+def open_any_readings(path: str | Path, system_id: str | None = None, total: str | None = None) -> tuple[Reading, ...]:
     """The readings in a reading.json, a score sheet (.csv, .xlsx) or a DICOM SR (.dcm), chosen by the suffix.
+
+    Args:
+        path: the file.
+        system_id: the scoring system of a wide sheet that does not name it.
+        total: the total in a sheet in which every reader has a column.
 
     Raises:
         InputError: the suffix says nothing, or the file is not what it says.
@@ -23,7 +28,7 @@ def open_any_readings(path: str | Path) -> tuple[Reading, ...]:
     if suffix in (".csv", ".xlsx"):
         from coread.formats.table import open_readings
 
-        return open_readings(source)
+        return open_readings(source, system_id, total)
     if suffix in (".dcm", ".sr"):
         from coread.formats.sr import read_sr
 

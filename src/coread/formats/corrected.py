@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from coread.errors import InputError
-from coread.formats.table import KINDS, SIDES, CellError, Row, faults_told, finding_of_row, sheet_rows
+from coread.formats.table import SIDES, CellError, Row, faults_told, finding_of_row, sheet_rows
 from coread.formats.uids import derived_uid
 from coread.reading import Before, Evidence, Finding, ReaderRef, Reading
+from coread.reading_signature import person_name
 from coread.reading_totals import with_corrected_totals
 from coread.scoring import ScoringSystem, system
 
@@ -41,7 +42,7 @@ def open_correction(sheet: str | Path, basis: Reading, reader: str) -> Reading:
         InputError: the sheet is of another reading, lacks a row, says something that the scoring system does not have, or changes
             nothing; the message names file, row and column of the first few faults.
     """
-    path, person = Path(sheet), _person(reader)
+    path, person = Path(sheet), person_name(reader, "corrects")
     by = system(basis.system)
     before = {_box_of(finding): finding for finding in basis.findings}
     said: dict[Box, tuple[int, Finding]] = {}
@@ -83,13 +84,6 @@ def open_correction(sheet: str | Path, basis: Reading, reader: str) -> Reading:
         warnings=basis.warnings,
     )
     return with_corrected_totals(corrected, basis)
-
-
-def _person(name: str) -> str:
-    person = name.strip()
-    if not person or any(person.startswith(f"{kind}:") for kind in KINDS):
-        raise InputError(f"--reader {name!r}: give the name of the person who corrects")
-    return person
 
 
 def _box_of(finding: Finding) -> Box:

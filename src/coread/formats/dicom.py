@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ SECTIONS = frozenset({"CT", "MR", "PT", "NM"})
 SIDE_WORDS: Mapping[str, Side] = {"L": "left", "R": "right"}
 CINE = frozenset({"US", "XA", "RF", "ES", "IVUS"})
 COLOURS = ("no", "tint", "yes")
+ID_CHARACTERS = 64
+"""Of DICOM's long string (PS3.5 6.2)."""
 USED = frozenset({*FACTS.values(), "WindowCenter", "WindowWidth", "RescaleSlope", "RescaleIntercept", "PixelSpacing", "ImagerPixelSpacing",
                   "NominalScannedPixelSpacing", "EstimatedRadiographicMagnificationFactor", "PatientAge", "PixelPaddingValue"})  # fmt: skip
 NOT_IMAGES = ("Segmentation", "Dose", "Parametric Map", "Presentation State", "Real World Value", "Registration", "Fiducials")
@@ -92,45 +95,50 @@ def read_dicom(path: Path) -> DicomFile:
 
 def _read_dicom(path: Path) -> DicomFile:
     notes: list[str] = []
-    dataset, pixel_bytes = _header(path, notes)
+    dataset, pixel_data = _header(path, notes)
     sop_class = str(dataset.get("SOPClassUID", "") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
     kind = UID(sop_class).name if sop_class else "DICOM object of an unstated class"
     object_uid = str(dataset.get("SOPInstanceUID", "")) or None
     study = str(dataset.get("StudyInstanceUID", "")) or derived_uid("study", object_uid or str(path.resolve()))
     images: tuple[Image, ...] = ()
-    is_image = pixel_bytes is not None and not any(word in kind for word in NOT_IMAGES)
-    if pixel_bytes is None and ("Image Storage" in kind or "Rows" in dataset):
+    is_image = pixel_data is not None and not any(word in kind for word in NOT_IMAGES)
+    if pixel_data is None and ("Image Storage" in kind or "Rows" in dataset):
         raise InputError(f"{path}: the file ends before its pixel data ({kind}); copy or export it again")
-    if is_image:
-        _check(path, dataset, pixel_bytes or 0)
+    if pixel_data is not None and is_image:
+        if object_uid is None:
+            raise InputError(f"{path}: states no SOP Instance UID, so that no report can refer to it; export it again")
+        _check(path, dataset, *pixel_data)
         images = _images(path, dataset, sop_class or None, notes)
+    patient = patient_of(dataset)
+    if len(patient[0] or "") > ID_CHARACTERS or not (patient[0] or "").isprintable():
+        raise InputError(
+            f"{path}: its patient id has {len(patient[0] or '')} characters; DICOM allows {ID_CHARACTERS}, none of them a control character"
+        )
     order = (_whole(dataset, "SeriesNumber"), _whole(dataset, "AcquisitionNumber"), _whole(dataset, "InstanceNumber"), path.name)
-    return DicomFile(path, study, object_uid, order, images, kind, patient_of(dataset), tuple(notes))
+    return DicomFile(path, study, object_uid, order, images, kind, patient, tuple(notes))
 
 
 def study_from(files: Sequence[DicomFile], source: str) -> Study:
     """One study from its objects; those that are no images are passed over with a warning.
 
     Raises:
-        InputError: no image among them, or images of several patients.
+        InputError: no image among them, images of several patients, or two images under one SOP Instance UID.
     """
     notes: list[str] = []
-    seen: set[str] = set()
+    seen: dict[str, DicomFile] = {}
     kept: list[DicomFile] = []
+    _check_one_patient([file for file in files if file.images], source)
     for file in sorted(files, key=lambda f: f.order):
         if not file.images:
             notes.append(f"{file.path.name} is no image ({file.kind}) and was passed over.")
         elif file.object_uid is not None and file.object_uid in seen:
-            notes.append(f"{file.path.name} repeats an object of this exam and was passed over.")
+            notes.append(_repeats(file, seen[file.object_uid]))
         else:
             kept.append(file)
-            seen.add(file.object_uid or str(file.path))
+            seen[file.object_uid or str(file.path)] = file
     if not kept:
         kinds = ", ".join(sorted({file.kind for file in files}))
         raise InputError(f"{source}: holds no image ({kinds}); give the exam's radiographs")
-    patients = {file.patient[0] for file in kept}
-    if len(patients) > 1:
-        raise InputError(f"{source}: the images of one study name {len(patients)} different patient ids; correct the files")
     images = tuple(image for file in kept for image in file.images)
     sides = {image.facts.get("laterality") for image in images}
     side = next(iter(sides)) if len(sides) == 1 else None
@@ -149,6 +157,34 @@ def study_from(files: Sequence[DicomFile], source: str) -> Study:
         sex=cast("str | None", sex),
         warnings=tuple(dict.fromkeys(notes)),
     )
+
+
+def _check_one_patient(files: Sequence[DicomFile], source: str) -> None:
+    patients: dict[str | None, str] = {}
+    for file in files:
+        patients.setdefault(file.patient[0], file.path.name)
+    if len(patients) > 1:
+        first, second = list(patients.values())[:2]
+        raise InputError(
+            f"{source}: the images of one study name {len(patients)} different patient ids ({first} and {second} differ); correct the files"
+        )
+
+
+def _repeats(file: DicomFile, first: DicomFile) -> str:
+    """What to say of an object whose SOP Instance UID came before: a copy, to the byte or in its pixels, is passed over.
+
+    Raises:
+        InputError: the pixels differ; no rule tells which of the two is the object of that UID.
+    """
+    if filecmp.cmp(file.path, first.path, shallow=False):
+        return f"{file.path.name} repeats an object of this exam ({first.path.name}) and was passed over."
+    pairs = zip(file.images, first.images, strict=False)
+    if len(file.images) != len(first.images) or any(a.axes != b.axes or not np.array_equal(a.load(), b.load()) for a, b in pairs):
+        raise InputError(
+            f"{file.path}: has the SOP Instance UID of {first.path} and another image; "
+            "a UID names one object, so remove or correct one of the two"
+        )
+    return f"{file.path.name} has the SOP Instance UID and pixels of {first.path.name}, and another header; it was passed over."
 
 
 def referenced_files(path: Path) -> tuple[Path, ...]:
@@ -179,8 +215,8 @@ def is_dicomdir(path: Path) -> bool:
             return False
 
 
-def _header(path: Path, notes: list[str]) -> tuple[Dataset, int | None]:
-    """All attributes before the pixel data, and how many bytes of pixel data follow (None: there are none)."""
+def _header(path: Path, notes: list[str]) -> tuple[Dataset, tuple[int, int | None] | None]:
+    """All attributes before the pixel data, and how many bytes, in how many fragments, follow (None: there are none)."""
     with quiet():
         try:
             with path.open("rb") as file:
@@ -190,7 +226,7 @@ def _header(path: Path, notes: list[str]) -> tuple[Dataset, int | None]:
                 if syntax == pydicom.uid.DeflatedExplicitVRLittleEndian:
                     whole = pydicom.dcmread(path, force=True)
                     tags = [k for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if k in whole]
-                    length = len(whole[tags[0]].value) if tags else None
+                    length: tuple[int, int | None] | None = (len(whole[tags[0]].value), None) if tags else None
                 else:
                     length = _pixel_bytes(file, path, syntax)
             dropped = drop_unreadable(dataset)
@@ -210,8 +246,8 @@ def _header(path: Path, notes: list[str]) -> tuple[Dataset, int | None]:
     return dataset, length
 
 
-def _pixel_bytes(file: BinaryIO, path: Path, syntax: UID) -> int | None:
-    """Length of the pixel data at the file's position; walks the fragments of encapsulated data without reading them.
+def _pixel_bytes(file: BinaryIO, path: Path, syntax: UID) -> tuple[int, int | None] | None:
+    """Length of the pixel data at the file's position and, of encapsulated data, how many fragments, which are not read.
 
     Raises:
         InputError: the file ends inside its pixel data.
@@ -235,21 +271,26 @@ def _pixel_bytes(file: BinaryIO, path: Path, syntax: UID) -> int | None:
     if length != 0xFFFFFFFF:
         if start + length > size:
             raise InputError(cut)
-        return length
+        return length, None
+    fragments = -1  # the first item is the offset table
     while True:
         item = file.read(8)
         if len(item) < 8:
             raise InputError(cut)
         tag, fragment = item[:4], struct.unpack("<I", item[4:])[0]
         if tag == b"\xfe\xff\xdd\xe0":
-            return file.tell() - start
+            return file.tell() - start, fragments
         if tag != b"\xfe\xff\x00\xe0" or file.tell() + fragment > size:
             raise InputError(cut)
         file.seek(fragment, 1)
+        fragments += 1
 
 
-def _check(path: Path, dataset: Dataset, length: int) -> None:
+def _check(path: Path, dataset: Dataset, length: int, fragments: int | None) -> None:
     rows, columns, frames = _whole(dataset, "Rows"), _whole(dataset, "Columns"), _frames(dataset)
+    for keyword, name in (("Rows", "rows"), ("Columns", "columns")):
+        if dataset.get(keyword) is None:
+            raise InputError(f"{path}: does not state how many {name} its image has; export it again")
     if rows <= 0 or columns <= 0:
         raise InputError(f"{path}: states an image of {columns} x {rows} pixels; export it again")
     if min(rows, columns) < MIN_SIDE:
@@ -264,6 +305,9 @@ def _check(path: Path, dataset: Dataset, length: int) -> None:
     if bits <= 0 or not dataset.get("PhotometricInterpretation"):
         raise InputError(f"{path}: does not state how its pixels are stored (bits allocated, photometric interpretation); export it again")
     photometric = str(dataset.PhotometricInterpretation)
+    # A frame fills one fragment or more; films, which are one stream, have no codec here and went above.
+    if fragments is not None and fragments < frames:
+        raise InputError(f"{path}: states {frames} frames and holds {fragments}; copy or export the file again")
     if not syntax.is_compressed:
         needed = rows * columns * frames * samples * bits // 8
         if photometric == "YBR_FULL_422":

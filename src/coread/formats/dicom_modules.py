@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless
 
-from coread.errors import InputError
+from coread.errors import not_written
 from coread.formats.hush import quiet
 from coread.formats.plain import SIDE_LETTERS
 from coread.formats.uids import derived_uid
@@ -135,4 +135,4 @@ def save(dataset: Dataset, path: Path, compress: bool = False) -> None:
         try:
             dataset.save_as(path, enforce_file_format=True)
         except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror}); check that the folder exists and its permissions") from error
+            raise not_written(path, error) from error

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from coread.errors import InputError
+from coread.errors import InputError, brief_text
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class JsonObject:
         """One of the texts in ``known``."""
         value = self.text(key)
         if value not in known:
-            raise self.error(key, f"expected {' or '.join(known)}, got {value!r}")
+            raise self.error(key, f"expected {' or '.join(known)}, got {brief_text(value)}")
         return value
 
     def object(self, key: str, make: Callable[[JsonObject], T]) -> T:

@@ -165,7 +165,8 @@ def _plain_exams(given: Path, files: list[Path]) -> list[Exam]:
             own = read_sidecar(beside) if beside.name != STUDY_NAME and beside.is_file() else None
             if whole is not None and (whole.images is None or path.name in whole.images):
                 shared = whole.study if whole.images is None else whole.images[path.name]
-                groups.setdefault((folder, STUDY_NAME), []).append((path, merge(_with(shared, whole.study), own)))
+                said = merge(_with(shared, whole.study), own)
+                groups.setdefault((folder, STUDY_NAME), []).append((path, said))
             elif own is not None and own.group is not None:
                 groups.setdefault((folder, f"group {own.group}"), []).append((path, own))
             else:

@@ -34,6 +34,8 @@ MAX_PIXELS = 150_000_000
 """More than any film scanner or detector gives; a larger image is refused before it fills the memory."""
 MIN_SIDE = 2
 ORIENTATION_TAG = 0x0112
+X_RESOLUTION, RESOLUTION_UNIT, NO_UNIT, INCH = 282, 296, 1, 2
+"""TIFF 6.0, section 3: the tags, and two of the units."""
 TURNS = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
     3: Pillow.Transpose.ROTATE_180,
@@ -125,7 +127,7 @@ def read_plain(path: Path, sidecar: Sidecar | None) -> PlainFile:
         expected = EXTENSIONS.get(path.suffix.lower())
         if expected is not None and expected != kind.replace("MPO", "JPEG"):
             notes.append(f"{path.name} is a {kind} file in spite of its name.")
-        if any(image.info.get(key) for key in ("dpi", "jfif_density")) and (sidecar is None or sidecar.spacing_mm is None):
+        if _states_resolution(image) and (sidecar is None or sidecar.spacing_mm is None):
             notes.append(f"{path.name} states a print resolution, which says nothing about the size of the hand; it was not used.")
         pages = _pages(image) if kind == "TIFF" else [0]
         if kind in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
@@ -136,6 +138,14 @@ def read_plain(path: Path, sidecar: Sidecar | None) -> PlainFile:
                 image.seek(page)
             images.append(_image(path, image, sidecar, (page, number if len(pages) > 1 else None)))
     return PlainFile(path, digest, tuple(images), tuple(notes))
+
+
+def _states_resolution(image: Pillow.Image) -> bool:
+    """Whether the file itself states dots per length; Pillow gives 1 dpi for a TIFF without, and JFIF's unit 0 is a mere ratio."""
+    if image.format == "TIFF":
+        tags = cast("Any", image).tag_v2
+        return X_RESOLUTION in tags and tags.get(RESOLUTION_UNIT, INCH) != NO_UNIT
+    return bool(image.info.get("dpi"))
 
 
 def _image(path: Path, image: Pillow.Image, sidecar: Sidecar | None, where: tuple[int, int | None]) -> Image:

@@ -14,13 +14,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn, get_args
 
-from coread.errors import InputError
+from coread.errors import InputError, brief_text
 from coread.formats.json_object import JsonObject, brief, made
 from coread.reading import Before, Evidence, Finding, ImageRef, Interval, ReaderKind, ReaderRef, Reading, Signature, Status, StudyRef, Total
-from coread.reading_signature import check_signature, digest
-from coread.scoring import system
+from coread.reading_check import check_reading
+from coread.reading_signature import digest
 
 SCHEMA, FIRST_SCHEMA = "coread.reading/2", "coread.reading/1"
+DIGITS_AT_MOST = 400
 SCHEMA_FILE = Path(__file__).with_name("reading.schema.json")
 
 
@@ -51,16 +52,40 @@ def read_json(path: str | Path) -> Reading:
     """
     source = Path(path)
     try:
-        content = json.loads(source.read_bytes().decode("utf-8-sig"), parse_constant=_no_constant)
+        content = json.loads(source.read_bytes().decode("utf-8-sig"), parse_constant=_no_constant, parse_int=_whole)
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise InputError(f"{source}: is not valid JSON: it is nested too deep") from None
+    except json.JSONDecodeError as error:
         raise InputError(f"{source}: is not valid JSON: {error}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source}: is not valid JSON: byte {error.start + 1} is not UTF-8 text") from None
+    except ValueError as error:
+        raise InputError(f"{source}: is not valid JSON: {error}") from None
+    _refuse_half_characters(source, content)
     if not isinstance(content, dict) or "schema" not in content:
         raise InputError(f"{source}: is no reading of Coread: it has no key 'schema'")
     if content["schema"] not in (SCHEMA, FIRST_SCHEMA):
-        raise InputError(f"{source}: schema: expected {SCHEMA} or {FIRST_SCHEMA}, got {content['schema']!r}")
+        raise InputError(f"{source}: schema: expected {SCHEMA} or {FIRST_SCHEMA}, got {brief_text(content['schema'])}")
     return _reading_in(JsonObject(source, "", content))
+
+
+def _refuse_half_characters(source: Path, content: Any) -> None:
+    """JSON can spell half a character, such as ``\\ud800``, which no text file, page or SR can hold."""
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start : error.start + 1])
+        raise InputError(f"{source}: holds {half}, which is half a character and no text") from None
+    except RecursionError:
+        raise InputError(f"{source}: is not valid JSON: it is nested too deep") from None
+
+
+def _whole(text: str) -> int:
+    if len(text) > DIGITS_AT_MOST:
+        raise ValueError(f"{text[:20]}... is a number of {len(text)} digits")
+    return int(text)
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -201,9 +226,8 @@ def _reading_in(top: JsonObject) -> Reading:
         return _reading(o, parts, top.content["schema"] == FIRST_SCHEMA)
 
     reading = made(top.file, "", top.content, make)
-    _check_against_system(top.file, reading)
     try:
-        check_signature(reading)
+        check_reading(reading)
     except InputError as error:
         raise InputError(f"{top.file}: {error}") from None
     return reading
@@ -213,7 +237,8 @@ def _reading(o: JsonObject, parts: dict[str, Any], first_schema: bool) -> Readin
     if first_schema and parts["status"] == "signed" and parts["reader"].kind == "person":
         # The first version held no signature: a signed reading of a person was signed by its reader when it was made.
         unsigned = Reading(**parts | {"status": "unverified"})
-        return replace(unsigned, status="signed", signature=Signature(unsigned.reader.id, unsigned.created, digest(unsigned)))
+        by, at = unsigned.reader.id, unsigned.created
+        return replace(unsigned, status="signed", signature=Signature(by, at, digest(unsigned, by, at)))
     try:
         return Reading(**parts)
     except ValueError as error:
@@ -299,37 +324,3 @@ def _profile_in(o: JsonObject) -> Mapping[str, tuple[float, ...]]:
             raise o.error(f"profile.{name}", f"expected a list of numbers, got {brief(values)}")
         profile[name] = tuple(math.nan if v is None else o.as_number(f"profile.{name}[{i}]", v) for i, v in enumerate(values))
     return MappingProxyType(profile)
-
-
-def _check_against_system(file: Path, reading: Reading) -> None:
-    """Sites, features, grades and totals as the scoring system knows them."""
-    try:
-        by = system(reading.system)
-        for finding in reading.findings:
-            if finding.feature in by.measurements:
-                by.site(finding.site, finding.side)
-                if finding.grade is not None:
-                    raise InputError(f"{finding.label} is measured, not graded; give a value with its unit")
-            elif finding.value is not None:
-                raise InputError(
-                    f"{finding.label} is no measurement of {by.id}; its measurements are {', '.join(by.measurements) or 'none'}"
-                )
-            elif finding.grade is not None:
-                by.check(finding.site, finding.side, finding.feature, finding.grade)
-            else:
-                by.item(finding.site, finding.side, finding.feature)
-    except InputError as error:
-        raise InputError(f"{file}: {error}") from None
-    unknown = [name for name in reading.totals if name not in by.totals]
-    if unknown:
-        raise InputError(f"{file}: totals.{unknown[0]}: {by.id} has no such total; its totals are {', '.join(by.totals)}")
-    for finding in reading.findings:
-        if finding.probabilities and (min(finding.probabilities) < 0 or abs(sum(finding.probabilities) - 1) > 1e-3):
-            raise InputError(f"{file}: {finding.label}: probabilities {list(finding.probabilities)} must lie in 0..1 and sum to 1")
-    for name, total in reading.totals.items():
-        low, high = (total.value if bound is None else bound for bound in (total.low, total.high))
-        if total.maximum != by.totals[name].maximum or not 0 <= low <= total.value <= high <= total.maximum:
-            raise InputError(
-                f"{file}: totals.{name}: {total.value:g} ({low:g} to {high:g}) of {total.maximum:g} cannot be, "
-                f"this total of {by.id} goes from 0 to {by.totals[name].maximum:g}"
-            )

@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian
 
-from coread.errors import InputError
+from coread.errors import InputError, not_written
 from coread.formats import sr_codes as c
 from coread.formats import sr_items as put
 from coread.formats.sr_read import read_sr
@@ -90,7 +90,7 @@ def write_sr(reading: Reading, path: str | Path, study: Study) -> None:
     try:
         Path(path).write_bytes(buffer.getvalue() + content)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+        raise not_written(path, error) from error
 
 
 def _identified(ref: ImageRef, image: Image, study: Study) -> ImageRef:

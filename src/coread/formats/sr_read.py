@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import warnings
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ from coread.formats.sr_decode import CONTENT, CutShortError, Decoder, Fields, co
 from coread.formats.sr_groups import GRADE_UNIT
 from coread.formats.sr_signature import verified_at
 from coread.reading import Before, Evidence, Finding, ImageRef, Interval, ReaderKind, ReaderRef, Reading, Signature, StudyRef, Total
-from coread.reading_signature import check_signature, digest
+from coread.reading_check import check_reading
+from coread.reading_signature import digest
 from coread.scoring import Code, Feature, Measurement, ScoringSystem, system, systems
 
 Concept = tuple[str, str]
@@ -31,6 +33,8 @@ RELATION, VALUE_TYPE, NAME, CONCEPT_CODE = 0x0040A010, 0x0040A040, 0x0040A043, 0
 TEXT, PERSON_NAME = 0x0040A160, 0x0040A123
 MEASURED, UNITS, EXACT, DECIMAL = 0x0040A300, 0x004008EA, 0x0040A161, 0x0040A30A
 COORDINATES = 0x00700022
+DECIMAL_ROUNDS = 1e-6
+"""Relative difference that the sixteen characters of a decimal string may make."""
 SIDE_OF = {(code.scheme, code.value): side for side, code in c.SIDES.items()}
 
 
@@ -89,9 +93,17 @@ class _Item:
     @property
     def value(self) -> float:
         exact = self.measured.get(EXACT)
-        if isinstance(exact, bytes) and len(exact) == 8:
-            return float(struct.unpack("<d", exact)[0])
-        return float(_string(self.measured, DECIMAL, self.decode))
+        said = _string(self.measured, DECIMAL, self.decode)
+        try:
+            decimal = float(said)
+        except ValueError:
+            raise _NotOursError(f"has a number {said[:40]!r}, which is none") from None
+        if not isinstance(exact, bytes) or len(exact) != 8:
+            return decimal
+        number = float(struct.unpack("<d", exact)[0])
+        if not math.isfinite(number) or not math.isclose(number, decimal, rel_tol=DECIMAL_ROUNDS, abs_tol=DECIMAL_ROUNDS):
+            raise _NotOursError(f"has a number that is {decimal:g} as text and {number:g} as floating point value")
+        return number
 
     @property
     def unit(self) -> str:
@@ -156,10 +168,10 @@ def _opened(where: Path) -> Reading:
         raise InputError(f"{where}: is cut short, {error}; get the file again") from None
     except OSError as error:
         raise InputError(f"{where}: cannot be read: {error.strerror or 'it is cut short'}") from None
-    except DAMAGED as error:
-        raise InputError(f"{where}: is damaged or cut short ({' '.join(str(error).split())}); get the file again") from None
+    except DAMAGED:
+        raise InputError(f"{where}: is damaged or cut short; get the file again") from None
     try:
-        check_signature(found)
+        check_reading(found)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     return found
@@ -169,6 +181,9 @@ def _reading(ds: Dataset) -> Reading:
     template = (ds.get("ContentTemplateSequence") or [Dataset()])[0].get("TemplateIdentifier")
     if template != "1500":
         raise _NotOursError(f"follows template {template or 'none'}, expected TID 1500")
+    lacking = [keyword for keyword in ("SOPInstanceUID", "StudyInstanceUID") if not ds.get(keyword)]
+    if lacking:
+        raise _NotOursError(f"has no {lacking[0]}")
     root = _Item({CONTENT: content_items(ds)}, text_decoder(ds))
     scored = _system(root)
     library = root.one(c.LIBRARY, "CONTAINER")
@@ -214,7 +229,8 @@ def _signature(ds: Dataset, root: _Item, unsigned: Reading) -> Signature:
     if not verified:
         raise _NotOursError("is verified, but does not say by whom")
     moment = verified_at(str(verified[0].get("VerificationDateTime") or "")) or unsigned.created
-    return Signature(str(verified[0].get("VerifyingObserverName") or "unnamed"), moment, digest(unsigned))
+    by = str(verified[0].get("VerifyingObserverName") or "unnamed")
+    return Signature(by, moment, digest(unsigned, by, moment))
 
 
 def _system(root: _Item) -> ScoringSystem:

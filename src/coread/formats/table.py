@@ -9,16 +9,19 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from coread.errors import InputError, nearest
+from coread.errors import InputError, brief_text, nearest
+from coread.formats.cells import number_text, sheet_records
 from coread.reading import Finding, ReaderKind, ReaderRef, Reading, StudyRef
+from coread.reading_check import check_measured
+from coread.reading_signature import person_name
 from coread.reading_totals import missing_from, with_totals
 from coread.scoring import ScoringSystem, system, systems
 
@@ -36,21 +39,30 @@ Row = dict[str, str]
 ReadingKey = tuple[str, str, int, str]
 
 
-def open_readings(path: str | Path) -> tuple[Reading, ...]:
+def open_readings(path: str | Path, system_id: str | None = None, total: str | None = None) -> tuple[Reading, ...]:
     """The readings in a score sheet, one per study x reader x read x system, in the order in which they first appear.
 
     Comma, semicolon or tab separated UTF-8 text with or without a byte order mark, or the first sheet of an .xlsx file. Only the columns
     study, reader, system, site, feature and grade must be there. A row without a study belongs to the reading of the row above. A reader
     is a person unless written ``model:ID`` or ``panel:ID``, each with ``@VERSION`` where there is one. ``created`` is when the file was
-    last changed.
+    last changed. A wide sheet, one row a reading, is opened as well: see ``wide_table``.
+
+    Args:
+        path: the sheet.
+        system_id: the scoring system of a wide sheet that does not name it.
+        total: the total that the columns of a sheet hold in which every reader has a column of his own.
 
     Raises:
         InputError: the file cannot be used; the message names file, row (the header is row 1) and column of the first few faults.
     """
+    from coread.formats.wide_table import is_wide, wide_readings
+
     source = Path(path)
-    rows = list(sheet_rows(source))
+    records = sheet_records(source)
+    if is_wide(records):
+        return wide_readings(source, records, system_id, total)
     sheet = _Sheet(source)
-    for number, row in rows:
+    for number, row in list(_long_rows(source, records)):
         sheet.add(number, row)
     return sheet.readings()
 
@@ -78,15 +90,27 @@ def score_sheet(of: ScoringSystem | str) -> tuple[Row, ...]:
     )
 
 
-def write_score_sheet(of: ScoringSystem | str, path: str | Path | None = None) -> str:
-    """The text of an empty score sheet, also written to a file where one is named.
+def write_score_sheet(of: ScoringSystem | str, path: str | Path | None = None, wide: bool = False) -> str:
+    """The text of an empty score sheet, also written to a new file where one is named; ``wide`` is one row a reading.
 
     Raises:
-        InputError: no such system, or the file cannot be written.
+        InputError: no such system, the file exists already and may be filled in, or it cannot be written; then none is left.
     """
-    text = _text(score_sheet(of))
+    from coread.formats.wide_table import wide_sheet
+
+    text = wide_sheet(of) if wide else _text(score_sheet(of))
     if path is not None:
-        _save(text, Path(path))
+        target = Path(path)
+        if target.exists() or target.is_symlink():
+            raise InputError(f"{target}: exists already and may be filled in, so it is not replaced; choose another file with -o")
+        part = target.with_name(f".{target.name}.part")
+        try:
+            part.write_text(text, encoding="utf-8", newline="")
+            part.replace(target)
+        except OSError as error:
+            raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
+        finally:
+            part.unlink(missing_ok=True)
     return text
 
 
@@ -94,13 +118,12 @@ def write_score_sheet(of: ScoringSystem | str, path: str | Path | None = None) -
 
 
 def _rows_of(reading: Reading) -> Iterator[Row]:
-    who = reading.reader
     identity = {
         "study": reading.study.source,
         "patient": reading.study.patient or "",
-        "timepoint": _number(reading.study.timepoint_days),
+        "timepoint": number_text(reading.study.timepoint_days),
         "read": str(reading.read),
-        "reader": who.id if who.kind == "person" else f"{who.kind}:{who.id}" + (f"@{who.version}" if who.version else ""),
+        "reader": reader_text(reading.reader),
         "system": reading.system,
     }
     for finding in reading.findings:
@@ -109,17 +132,11 @@ def _rows_of(reading: Reading) -> Iterator[Row]:
             "side": finding.side or "",
             "feature": finding.feature,
             "instance": finding.instance or "",
-            "grade": _number(finding.grade),
-            "value": _number(finding.value),
+            "grade": number_text(finding.grade),
+            "value": number_text(finding.value),
             "unit": finding.unit or "",
             "unreadable": finding.unreadable or "",
         }
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return ""
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def _text(rows: Iterable[Row]) -> str:
@@ -147,7 +164,10 @@ def sheet_rows(path: Path) -> Iterator[tuple[int, Row]]:
     Raises:
         InputError: the file cannot be read, or has not the columns of a score sheet.
     """
-    records = _xlsx_records(path) if path.suffix.lower() == ".xlsx" else _csv_records(path)
+    return _long_rows(path, sheet_records(path))
+
+
+def _long_rows(path: Path, records: Sequence[Sequence[str]]) -> Iterator[tuple[int, Row]]:
     header: list[str] | None = None
     for number, record in enumerate(records, start=1):
         cells = [cell.strip() for cell in record]
@@ -178,60 +198,6 @@ def _header(path: Path, cells: Sequence[str], number: int) -> list[str]:
     if absent:
         raise InputError(f"{path}: row {number}: the header lacks {', '.join(absent)}; it has {', '.join(names)}")
     return names
-
-
-def _csv_records(path: Path) -> list[list[str]]:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}: row {line} is not UTF-8 text; save the sheet as 'CSV UTF-8'") from None
-    if "\0" in text:
-        raise InputError(f"{path}: is not a text file; give a score sheet as .csv or .xlsx")
-    first = text.lstrip().split("\n", 1)[0]
-    separator = max(",;\t", key=first.count)
-    if first.casefold().startswith("sep="):
-        separator, text = first[4:5], "\n" + text.lstrip().partition("\n")[2]
-    try:
-        records = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
-    except csv.Error as error:
-        raise InputError(f"{path}: is not a table of separated values: {error}") from None
-    if separator == ";":  # a spreadsheet that separates by semicolon writes decimals with a comma
-        records = [[_point(cell) for cell in record] for record in records]
-    return records
-
-
-def _point(cell: str) -> str:
-    whole, comma, part = cell.strip().partition(",")
-    return f"{whole}.{part}" if comma and whole.lstrip("+-").isdigit() and part.isdigit() else cell
-
-
-def _xlsx_records(path: Path) -> list[list[str]]:
-    from xml.etree.ElementTree import ParseError
-    from zipfile import BadZipFile
-
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    faults = (BadZipFile, InvalidFileException, ParseError, AttributeError, IndexError, KeyError, TypeError, ValueError, OSError)
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        try:
-            return [[_cell(value) for value in row] for row in book.worksheets[0].iter_rows(values_only=True)]
-        finally:
-            book.close()
-    except faults as error:
-        raise InputError(f"{path}: cannot be read as an .xlsx file: {getattr(error, 'strerror', None) or error}; save it again") from None
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return _number(float(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
 
 
 # --- from cells to readings
@@ -291,11 +257,16 @@ class _Sheet:
             if not row[column]:
                 raise CellError(column, "is empty")
         if row["system"] not in self.known:
-            raise CellError("system", f"unknown system {row['system']!r}{nearest(row['system'], self.known)}")
-        read = _parsed("read", row["read"] or "1")
+            raise CellError("system", f"unknown system {brief_text(row['system'])}{nearest(row['system'], self.known)}")
+        if not row["reader"].startswith(tuple(f"{kind}:" for kind in KINDS)):
+            with _as_fault("reader"):
+                person_name(row["reader"], "reads")
+        read = number_in("read", row["read"] or "1")
         if not read.is_integer() or read < 1:
-            raise CellError("read", f"expected a whole number from 1, got {row['read']}")
-        timepoint = _parsed("timepoint", row["timepoint"]) if row["timepoint"] else None
+            raise CellError("read", f"expected a whole number from 1, got {brief_text(row['read'])}")
+        timepoint = number_in("timepoint", row["timepoint"]) if row["timepoint"] else None
+        if timepoint is not None and timepoint < 0:
+            raise CellError("timepoint", f"expected days since the first exam, from 0, got {row['timepoint']}")
         group = self.groups.setdefault((row["study"], row["reader"], int(read), row["system"]), _Group(number, row["patient"], timepoint))
         if row["patient"] != group.patient:
             raise CellError(
@@ -316,24 +287,38 @@ class _Sheet:
             raise faults_told(self.path, self.faults)
         if not any(group.findings for group in self.groups.values()):
             raise InputError(f"{self.path}: no row holds a grade, a value or a reason; fill in the column grade")
-        created = datetime.fromtimestamp(int(self.path.stat().st_mtime), UTC).isoformat()
-        return tuple(self._reading(key, group, created) for key, group in self.groups.items())
-
-    def _reading(self, key: ReadingKey, group: _Group, created: str) -> Reading:
-        study, who, read, system_id = key
-        findings = tuple(finding for _, finding in group.findings.values())
-        content = repr((key, group.patient, group.timepoint, findings))
-        reading = Reading(
-            uid=f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, content).int}",
-            reader=_reader(who),
-            system=system_id,
-            study=StudyRef(source=study, patient=group.patient or None, timepoint_days=group.timepoint),
-            findings=findings,
-            totals={},
-            created=created,
-            read=read,
+        created = created_at(self.path)
+        return tuple(
+            reading_of(key, group.patient, group.timepoint, tuple(finding for _, finding in group.findings.values()), created)
+            for key, group in self.groups.items()
         )
-        return replace(with_totals(reading), warnings=missing_from(reading))
+
+
+def created_at(path: Path) -> str:
+    """When a file was last changed, which stands for when its readings were made."""
+    return datetime.fromtimestamp(int(path.stat().st_mtime), UTC).isoformat()
+
+
+def reading_of(key: ReadingKey, patient: str, timepoint: float | None, findings: tuple[Finding, ...], created: str) -> Reading:
+    """The reading of (study, reader, read, system) with the totals that its findings allow; its uid follows from what it says."""
+    study, who, read, system_id = key
+    content = repr((key, patient, timepoint, findings))
+    reading = Reading(
+        uid=f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, content).int}",
+        reader=_reader(who),
+        system=system_id,
+        study=StudyRef(source=study, patient=patient or None, timepoint_days=timepoint),
+        findings=findings,
+        totals={},
+        created=created,
+        read=read,
+    )
+    return replace(with_totals(reading), warnings=missing_from(reading))
+
+
+def reader_text(who: ReaderRef) -> str:
+    """A reader as the column has it: ``anna``, ``model:hand_svdh@0.4``."""
+    return who.id if who.kind == "person" else f"{who.kind}:{who.id}" + (f"@{who.version}" if who.version else "")
 
 
 def _reader(text: str) -> ReaderRef:
@@ -344,13 +329,19 @@ def _reader(text: str) -> ReaderRef:
     return ReaderRef("person", text)
 
 
-def _parsed(column: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""As people and spreadsheets write numbers; Python itself would also take 1_0 as 10."""
+
+
+def number_in(column: str, text: str) -> float:
+    """The number in a cell.
+
+    Raises:
+        CellError: it holds none.
+    """
+    value = float(text) if NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(value):
-        raise CellError(column, f"expected a number, got {text!r}")
+        raise CellError(column, f"expected a number, got {brief_text(text)}")
     return value
 
 
@@ -362,11 +353,11 @@ def finding_of_row(row: Row, by: ScoringSystem) -> Finding | None:
     """
     site, side, feature = row["site"], row["side"].casefold(), row["feature"]
     if not any(place.name == site for place in by.sites):
-        raise CellError("site", f"unknown site {site!r}{nearest(site, dict.fromkeys(place.name for place in by.sites))}")
+        raise CellError("site", f"unknown site {brief_text(site)}{nearest(site, dict.fromkeys(place.name for place in by.sites))}")
     if side not in SIDES:
-        raise CellError("side", f"expected left, right or nothing, got {row['side']!r}")
+        raise CellError("side", f"expected left, right or nothing, got {brief_text(row['side'])}")
     if feature not in by.features and feature not in by.measurements:
-        raise CellError("feature", f"unknown feature {feature!r}{nearest(feature, [*by.features, *by.measurements])}")
+        raise CellError("feature", f"unknown feature {brief_text(feature)}{nearest(feature, [*by.features, *by.measurements])}")
     with _as_fault("side"):
         by.site(site, SIDES[side])
     said = [column for column in ("grade", "value", "unreadable") if row[column]]
@@ -378,21 +369,24 @@ def finding_of_row(row: Row, by: ScoringSystem) -> Finding | None:
         with _as_fault("feature"):
             by.item(site, SIDES[side], feature)
         if row["grade"]:
-            grade = _parsed("grade", row["grade"])
+            grade = number_in("grade", row["grade"])
             with _as_fault("grade"):
                 by.check(site, SIDES[side], feature, grade)
     elif row["grade"]:
         raise CellError("grade", f"{feature} is measured, not graded; write a value with its unit")
-    elif row["value"] and row["unit"] not in [unit.value for unit in by.measurements[feature].units]:
-        raise CellError("unit", f"expected {' or '.join(u.value for u in by.measurements[feature].units)}, got {row['unit'] or 'nothing'}")
+    elif row["value"] and row["unit"] not in (units := [unit.value for unit in by.measurements[feature].units]):
+        raise CellError("unit", f"expected {' or '.join(units)}, got {brief_text(row['unit']) if row['unit'] else 'nothing'}")
+    if row["value"]:
+        with _as_fault("value"):
+            check_measured(feature.replace("_", " "), number_in("value", row["value"]), row["unit"])
     if not said:
         return None
     return Finding(
         site=site,
         side=SIDES[side],
         feature=feature,
-        grade=_parsed("grade", row["grade"]) if row["grade"] else None,
-        value=_parsed("value", row["value"]) if row["value"] else None,
+        grade=number_in("grade", row["grade"]) if row["grade"] else None,
+        value=number_in("value", row["value"]) if row["value"] else None,
         unit=row["unit"] or None,
         unreadable=row["unreadable"] or None,
         instance=row["instance"] or None,

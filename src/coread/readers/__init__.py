@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from coread.errors import DefinitionError
+from coread.printable import printable
 from coread.readers.card import Card, card
 from coread.reading import ImageRef, Reading, StudyRef
 from coread.study import Study
@@ -49,14 +50,14 @@ def reader(name: str | Path, threads: int | None = None) -> Reader:
 def study_ref(study: Study) -> StudyRef:
     """What a reading keeps of the study: everything but the pixels."""
     return StudyRef(
-        source=study.source,
+        source=printable(study.source),
         uid=study.uid,
         patient=study.patient,
         timepoint_days=study.timepoint_days,
         side_source=study.side_source,
         images=tuple(
             ImageRef(
-                source=image.source,
+                source=printable(image.source),
                 uid=image.uid,
                 sop_class=image.sop_class,
                 frame=image.frame,

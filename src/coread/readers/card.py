@@ -43,7 +43,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The whole card; ``parameters`` holds the plain values that the reader takes from it, ``cautions`` what every reading must say."""
+    """The whole card.
+
+    ``parameters`` holds the plain values that the reader takes from it, ``cautions`` what every reading must say, ``training_centres``
+    the centres and data sets it was trained on, spelt as the column ``centre`` of a cohort has them; empty where they are not named.
+    """
 
     id: str
     version: str
@@ -59,6 +63,7 @@ class Card:
     cautions: tuple[str, ...]
     path: Path
     sha256: str
+    training_centres: tuple[str, ...] = ()
 
     def checked(self, role: str) -> Path:
         """Path of the weights with this role, after their hash was found to be the card's.
@@ -117,6 +122,7 @@ def card(name: str | Path) -> Card:
         cautions=table.texts("cautions", ()),
         path=path,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        training_centres=table.texts("training_centres", ()),
     )
     table.done()
     return read

@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from coread.errors import OutOfScopeError
+from coread.printable import printable
 from coread.readers import study_ref
 from coread.readers.card import Card
 from coread.readers.erosions import erosion_findings
 from coread.readers.rounding import point
 from coread.readers.sides import decide_sides
 from coread.readers.spaces import measured_spaces, space_findings
-from coread.reading import Evidence, Finding, ReaderRef, Reading, Total
+from coread.reading import Evidence, Finding, ReaderRef, Reading, Total, commonest
 from coread.scoring import Item, ScoringSystem, system
 from coread.stats.ordinal import sum_interval
 from coread.study import Image, Study
@@ -30,17 +31,22 @@ from coread.vision.scope import ScopeCheck
 
 NARROWING, EROSION = "joint_space_narrowing", "erosion"
 SIDES = ("left", "right")
+NO_SPACING = (
+    "an image states no pixel size: its widths are per cent of the bone's width, which is less certain than mm; "
+    "state the size where it is known (sidecar spacing_mm)"
+)
 Pixels = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class SeenHand:
-    """A hand found in one image of a study: its side, what said so, and how mature it is (None: could not be judged)."""
+    """A hand found in one image of a study: its side, what said so, the stated age, and how mature it is (None: could not be judged)."""
 
     image: int
     side: str
     side_source: str
     hand: Hand
+    age_years: float | None
     maturity: Maturity | None
     pixels: Pixels
     spacing_mm: tuple[float, float] | None
@@ -88,24 +94,36 @@ class JointsReader:
             findings=findings,
             totals=self._totals(findings),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            warnings=(*seen.warnings, *self.card.cautions),
+            warnings=(*map(printable, seen.warnings), *self.card.cautions),
         )
 
     def check(self, study: Study) -> dict[str, Any]:
-        """What was found and whether it can be read, in plain values for a person or a program."""
+        """What was found and what a reading would grade, in plain values for a person or a program.
+
+        ``doubt`` stands where a reading would be made, without a single grade.
+        """
         try:
             seen = self._look(study)
         except OutOfScopeError as error:
             return {"readable": False, "reason": str(error).removeprefix(f"{study.source}: ")}
         answer: dict[str, Any] = {"readable": True, "patient": study.patient, "images": len(study.images)}
+        graded, why = 0, list[str]()
+        findings = self._findings(seen.hands)
         for found in seen.hands:
-            inside = [item for item in self._items(found.side, NARROWING) if found.hand.places[item.site].inside]
+            narrowing = [f for f in findings if f.feature == NARROWING and f.side == found.side]
+            graded += sum(f.grade is not None for f in narrowing)
+            why += [f.unreadable for f in narrowing if f.unreadable]
+            inside = sum(found.hand.places[f.site].inside for f in narrowing)
             spacing = f"{found.spacing_mm[0]:.3g} mm pixels" if found.spacing_mm else "pixel size unknown"
-            growth = "" if self._mature(found) else ", growth plates open: narrowing is not graded"
             answer[f"{found.side} hand"] = (
                 f"image {found.image + 1}, certainty {found.hand.score:.2f}, side from {found.side_source}, "
-                f"{len(inside)} of {len(self._items(found.side, NARROWING))} joints inside the image, {spacing}{growth}"
+                f"{inside} of {len(narrowing)} joints inside the image, "
+                f"{sum(f.grade is not None for f in narrowing)} can be graded, {spacing}"
             )
+        if not graded:
+            answer["doubt"] = f"the hand is located, but no joint would be graded: {commonest(why)}"
+        elif why:
+            answer["not graded"] = commonest(why)
         answer["warnings"] = list(seen.warnings)
         return answer
 
@@ -138,6 +156,8 @@ class JointsReader:
             chosen += same[:1]
             if len(same) > 1:
                 warnings.append(f"the {side} hand was found {len(same)} times; image {same[0].image + 1} was read")
+        if any(h.spacing_mm is None for h in chosen):
+            warnings.append(NO_SPACING)
         return Seen(tuple(chosen), tuple(dict.fromkeys(warnings)))
 
     def _sided(self, study: Study, index: int, image: Image, found: Iterable[Hand]) -> tuple[list[SeenHand], list[str]]:
@@ -154,6 +174,7 @@ class JointsReader:
                 side=side,
                 side_source=sides.source,
                 hand=hand,
+                age_years=study.age_years,
                 maturity=self._judge(pixels, hand, study.age_years),
                 pixels=pixels,
                 spacing_mm=(spacing[-2], spacing[-1]) if spacing else None,
@@ -166,8 +187,14 @@ class JointsReader:
         judged = self.maturity.judge(pixels, anchors_of_places(hand.places, hand.length_px), hand.length_px)
         return judged and judged.given_age(age_years)
 
-    def _mature(self, seen: SeenHand) -> bool:
-        return seen.maturity is None or seen.maturity.open_probability < self.card.parameters["open_plates"]
+    def _immature(self, seen: SeenHand) -> str | None:
+        """Why a hand is taken as still growing, with how sure that is; None where it is taken as grown."""
+        if seen.maturity is None or seen.maturity.open_probability < self.card.parameters["open_plates"]:
+            return None
+        sure = f"growth plates seem open ({seen.maturity.open_probability:.0%})"
+        if seen.age_years is not None:
+            return f"{sure} at the stated age of {seen.age_years:.0f} years"
+        return f"{sure}; state the age (sidecar age_years) if the patient is adult"
 
     def _items(self, side: str, feature: str) -> list[Item]:
         return [i for i in self.system.items if i.side == side and i.feature == feature and i.region == f"hand_{side}"]
@@ -218,9 +245,7 @@ class JointsReader:
             return "outside the image: cut by its border"
         if place.confidence < self.card.parameters["place_confidence"]:
             return f"not found with enough certainty ({place.confidence:.2f}, needed {self.card.parameters['place_confidence']:.2f})"
-        if not self._mature(seen):
-            return "growth plates open"
-        return None
+        return self._immature(seen)
 
     def _totals(self, findings: tuple[Finding, ...]) -> Mapping[str, Total]:
         grades = {(f.site, f.side, f.feature): f.grade for f in findings if f.feature in self.system.features}

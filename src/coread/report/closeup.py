@@ -160,14 +160,14 @@ def _plot(evidence: Evidence, unit: str) -> Plot | None:
         width=tuple(tuple(run) for run in runs if len(run) > 1),
         expected=line,
         narrowest=at(float(position[least]), float(width[least])),
-        x_ticks=tuple((at(x, 0)[0], text) for x, text in _ticks(low, high)),
-        y_ticks=tuple((at(low, y)[1], text) for y, text in _ticks(0.0, top)),
+        x_ticks=tuple((at(x, 0)[0], text) for x, text in ticks(low, high)),
+        y_ticks=tuple((at(low, y)[1], text) for y, text in ticks(0.0, top)),
         unit=unit,
         summary=said + ".",
     )
 
 
-def _ticks(low: float, high: float) -> list[tuple[float, str]]:
+def ticks(low: float, high: float) -> list[tuple[float, str]]:
     """Three to six round numbers between two bounds."""
     span = (high - low) or 1.0
     step = 10.0 ** math.floor(math.log10(span / 4))

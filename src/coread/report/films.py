@@ -101,12 +101,12 @@ def films(reading: Reading, pixels: Sequence[Bytes], highest: dict[str, float]) 
 def marked_findings(reading: Reading, features: tuple[str, ...]) -> list[Finding]:
     """The findings that get a mark: those of every feature of which something was graded, each with a place.
 
-    A feature that was not assessed at all would only cover the image; where nothing whatever was graded, one mark
-    stands at each place, so that a person still sees what was found.
+    What was not assessed would only cover the image; where nothing whatever was graded, one mark stands at each place, so that a
+    person still sees what was found.
     """
     placed = [f for f in reading.findings if f.feature in features and f.evidence is not None and f.evidence.center_px is not None]
     if any(f.grade is not None for f in reading.findings):
-        return placed
+        return [f for f in placed if f.unreadable is None or not f.unreadable.startswith("not assessed")]
     first: dict[tuple[str, str | None], Finding] = {}
     for finding in placed:
         first.setdefault((finding.site, finding.side), finding)

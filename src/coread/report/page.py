@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +12,7 @@ from coread.reading import Reading, Total
 from coread.report import palette, words
 from coread.report.closeup import Closeup, Plot, Points
 from coread.report.films import Film, Mark
+from coread.report.policy import policy
 from coread.report.scene import scene
 from coread.report.view import Graded, Joint, Shown
 from coread.study import Study
@@ -49,8 +48,8 @@ def page(reading: Reading, study: Study | None = None) -> str:
     drawn = scene(reading, study)
     view, made, boxes = drawn.view, drawn.films, drawn.boxes
     joints = [_joint(joint, shown_boxes, close) for joint, shown_boxes, close in drawn.joints]
-    style = "\n".join((_text("page.css"), palette.css(), *(_film_css(i, film) for i, film in enumerate(made)), _footer_css(reading)))
-    script = _text("page.js") + _text("sheet.js")
+    style = "\n".join((part("page.css"), palette.css(), *(_film_css(i, film) for i, film in enumerate(made)), _footer_css(reading)))
+    script = part("page.js") + part("sheet.js")
     return _template().render(
         view=view,
         status=words.status_words(reading),
@@ -70,23 +69,15 @@ def page(reading: Reading, study: Study | None = None) -> str:
         has_doubt=any(box.share is not None for box in boxes.values()),
         suspected=" or ".join(dict.fromkeys(joint["close"]["suspected"] for joint in joints if joint["close"]["lesions"])),
         has_edges=any(joint["close"]["proximal"] for joint in joints),
-        policy=_policy(style, script),
+        policy=policy(style, script),
         style=Markup(style),
         script=Markup(script),
     )
 
 
-def _policy(style: str, script: str) -> str:
-    """Nothing but this page's own style and script, known by their hashes, and pictures inside the file."""
-
-    def known(text: str) -> str:
-        return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii") + "'"
-
-    return f"default-src 'none'; img-src data:; style-src {known(style)}; script-src {known(script)}; base-uri 'none'; form-action 'none'"
-
-
 @cache
-def _text(name: str) -> str:
+def part(name: str) -> str:
+    """A file of the page, which lies beside this one."""
     return (HERE / name).read_text(encoding="utf-8")
 
 
@@ -107,7 +98,7 @@ def _template() -> Template:
         "span": lambda total: round(_percent_of(total, total.high) - _percent_of(total, total.low), 2),
         "percent": words.percent,
     }
-    return environment.from_string(_text("page.html"))
+    return environment.from_string(part("page.html"))
 
 
 def spoken(box: Graded) -> str:

@@ -15,8 +15,9 @@ SIDE_SOURCES: Mapping[str, str] = {
     "tag": "from the file's tags",
     "sidecar": "from the sidecar file",
     "marker": "from the marker in the image",
-    "anatomy": "by anatomy, no marker to go by",
+    "anatomy": "by anatomy, no marker could be read",
 }
+ABBREVIATIONS = frozenset({"mcp", "sij"})
 UNVERIFIED = "Research use, unverified"
 
 
@@ -25,6 +26,11 @@ def number(value: float, unit: str | None = None) -> str:
     if unit is not None and unit in DECIMALS:
         return f"{value:.{DECIMALS[unit]}f}".replace("-", "−")
     return f"{round(value, 1):g}".replace("-", "−")
+
+
+def rounded(value: float, digits: int) -> str:
+    """A number with as many decimals, a true minus sign, and no minus before a zero."""
+    return f"{value:z.{digits}f}".replace("-", "−").replace("inf", "∞")
 
 
 def quantity(value: float, unit: str) -> str:
@@ -47,8 +53,8 @@ def total_text(total: Total) -> str:
 
 
 def region_words(region: str) -> str:
-    """``hand_left`` as ``left hand``."""
-    words = region.split("_")
+    """``hand_left`` as ``left hand``; names of joints in capitals."""
+    words = [word.upper() if word in ABBREVIATIONS else word for word in region.split("_")]
     if words[-1] in ("left", "right"):
         words = [words[-1], *words[:-1]]
     return " ".join(words)
@@ -58,12 +64,13 @@ def total_words(name: str, system: ScoringSystem) -> str:
     """The name of a total in words: ``hand_left_erosion`` as ``Left hand, erosion``; ``all`` as ``All sites``."""
     if name == "all":
         return "All sites"
-    for stem in sorted(set(system.regions), key=len, reverse=True):
+    stems = {*system.regions, *(sided[0] for known in system.totals if (sided := re.match(r"[a-z]+_(left|right)(?=_|$)", known)))}
+    for stem in sorted(stems, key=len, reverse=True):
         if name == stem or name.startswith(stem + "_"):
             rest = name[len(stem) + 1 :].replace("_", " ")
             return sentence(region_words(stem) + (f", {rest}" if rest else ""))
     first, _, rest = name.partition("_")
-    return sentence((first if first != "all" else "all sites") + (f", {rest.replace('_', ' ')}" if rest else ""))
+    return sentence(("all sites" if first == "all" else region_words(first)) + (f", {rest.replace('_', ' ')}" if rest else ""))
 
 
 def warning_words(text: str, system: ScoringSystem) -> str:
@@ -124,9 +131,11 @@ def said_words(said: Finding | Before) -> str:
 
 
 def reader_words(reading: Reading) -> str:
-    """Who read, with version."""
+    """Who read, with version, and that an earlier reading was corrected where one was."""
     kind = {"model": "Model", "person": "Reader", "panel": "Panel"}[reading.reader.kind]
-    return f"{kind} {reading.reader.id}" + (f" {reading.reader.version}" if reading.reader.version else "")
+    who = f"{kind} {reading.reader.id}" + (f" {reading.reader.version}" if reading.reader.version else "")
+    changed = sum(finding.was is not None for finding in reading.findings)
+    return who + (f", correcting {changed} finding{'s' if changed > 1 else ''} of an earlier reading" if changed else "")
 
 
 def doubt_of(finding: Finding, grades: tuple[float, ...]) -> tuple[str, float | None]:

@@ -168,6 +168,9 @@ def icc(scores: npt.ArrayLike, form: Form = "A,1", level: float = 0.95, missing:
     if (anova.ms_within if form in ("1", "k") else anova.ms_error) == 0:
         return without_interval(value, "no interval: the scores leave no error to estimate one from", n, level, method)
     low, high = _interval(anova, form[0], level) if interval == "F" else _generalised(anova, level)
+    if np.isnan(low) or np.isnan(high):
+        reason = "no interval: the agreement lies too far below 0 for Satterthwaite's approximation"
+        return without_interval(value, reason, n, level, method)
     if form.endswith("k"):
         low, high = (_step_up(bound, k) for bound in (low, high))
     return Estimate(value, low, high, level, n, method)

@@ -26,8 +26,10 @@ from coread.vision.maturity import (
     PATCH,
     Anchor,
     Calibration,
+    both_views,
     inside,
     kind,
+    mean_of_views,
     patch,
     pooled,
     radius_anchor,
@@ -204,8 +206,8 @@ def trained(group: list[Child], plan: Mapping[str, float], seed: int) -> SmallNe
 
 
 def judged(network: SmallNetwork, one: Child) -> npt.NDArray[np.float64]:
-    """The network's outputs for each joint of a child."""
-    return outputs(network, one.inputs).astype(np.float64)
+    """The network's outputs for each joint of a child, as `MaturityReader` takes them."""
+    return mean_of_views(outputs(network, both_views(one.inputs)))
 
 
 def folds(group: list[Child], count: int, seed: int) -> npt.NDArray[np.int64]:

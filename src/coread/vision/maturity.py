@@ -139,8 +139,8 @@ class MaturityReader:
         if not names:
             return None
         planes = np.stack([patch(pixels, anchors[name], kind(name), length_px) for name in names])
-        out, numbers = self._network.run(planes)
-        return combine(names, out.astype(np.float64), Calibration(*(float(value) for value in numbers[0])))
+        out, numbers = self._network.run(both_views(planes))
+        return combine(names, mean_of_views(out), Calibration(*(float(value) for value in numbers[0])))
 
 
 class Placed(Protocol):
@@ -200,6 +200,17 @@ def patch(pixels: npt.NDArray[np.float32], anchor: Anchor, of: str, length_px: f
     flags = np.zeros((len(KINDS), PATCH, PATCH), dtype=np.float32)
     flags[KINDS.index(of)] = 1.0
     return np.concatenate([grey[None], flags])
+
+
+def both_views(planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The inputs [joint, ...] and then their mirror images: left and right hands mirror each other, and are to be judged alike."""
+    return np.concatenate([planes, planes[..., ::-1]])
+
+
+def mean_of_views(out: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """The outputs [joint, ...] as the mean over those of both views."""
+    views: npt.NDArray[np.float64] = out.astype(np.float64).reshape(2, len(out) // 2, *out.shape[1:]).mean(axis=0)
+    return views
 
 
 def pooled(out: npt.NDArray[np.float64]) -> float:
