@@ -55,6 +55,16 @@ def network(table: Cases, grader: DamageGrader) -> dict[str, np.ndarray]:
     return {key: np.concatenate(parts)[back] for key, parts in out.items()}
 
 
+def deferral(truth: np.ndarray, chances: np.ndarray, patient: np.ndarray) -> None:
+    """Error and kappa of erosion where the least sure sites are called unreadable, for growing shares of them."""
+    order = np.argsort(-chances.max(axis=1), kind="stable")
+    for share in (0.0, 0.05, 0.1, 0.2, 0.3, 0.5):
+        kept = order[: round(len(order) * (1 - share))]
+        off = np.abs(middle(chances[kept]) - truth[kept])
+        head = f"{share:.0%} of sites called unreadable: grade right {np.mean(off == 0):.3f}, two or more off {np.mean(off > 1):.4f}; kappa"
+        kappa(head, truth[kept], middle(chances[kept]), patient[kept], 5)
+
+
 def report(family: str, table: Cases, grader: DamageGrader, plain: dict[str, np.ndarray] | None) -> None:
     said = network(table, grader)
     eroded, narrowed = table.erosion >= 0, table.narrowing >= 0
@@ -91,6 +101,7 @@ def report(family: str, table: Cases, grader: DamageGrader, plain: dict[str, np.
         found = binary_measures(truth, score > cut, table.patient[narrowed])
         print(f"{question}: sensitivity at a specificity of .98: {found.sensitivity.estimate:.3f}, n = {int(truth.sum())}")
     chances = np.stack([grades_from(r[:5]) for r in said["context"]])
+    deferral(table.erosion[eroded], chances[eroded], table.patient[eroded])
     print("erosion, truth in rows, read in columns:")
     print(contingency(np.stack([table.erosion[eroded], middle(chances)[eroded]], axis=1).astype(float), range(6)).astype(int))
 

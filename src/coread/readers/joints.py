@@ -257,7 +257,7 @@ class JointsReader:
             interval = sum_interval(
                 [probabilities[item.key] for item in items],
                 [item.grades for item in items],
-                self.card.parameters["error_correlation"],
+                self._correlation(items),
                 self.card.parameters["level"],
             )
             totals[name] = Total(
@@ -269,3 +269,8 @@ class JointsReader:
                 sites_unreadable=score.sites_unreadable,
             )
         return totals
+
+    def _correlation(self, items: Sequence[Item]) -> float:
+        """Of the errors of these items: erosions are graded apart, whatever else is among them errs as widths do."""
+        alone = all(item.feature == EROSION for item in items)
+        return self.card.parameters["erosion_error_correlation" if alone else "error_correlation"]
