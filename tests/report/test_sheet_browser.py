@@ -202,7 +202,10 @@ def test_what_was_corrected_is_told(browser: Browser, corrected_hand: tuple[Read
     banner = "return document.querySelector('.banner').innerText"
     assert "not signed yet" in browser.js(banner)
     browser.show(page(signed(corrected_hand[0], "2.25.8", "Dr B", "2026-03-05T09:00:00+00:00"), corrected_hand[1]))
-    assert browser.js(banner) == "Signed reading · signed by Dr B on 2026-03-05 09:00 UTC · Reader Dr Ada Example, correcting 3 findings of an earlier reading"
+    assert (
+        browser.js(banner)
+        == "Signed reading · signed by Dr B on 2026-03-05 09:00 UTC · Reader Dr Ada Example, correcting 3 findings of an earlier reading"
+    )
 
 
 def test_a_reading_of_strange_words_keeps_them(browser: Browser, corrected_hand: tuple[Reading, Study], downloads: Path) -> None:

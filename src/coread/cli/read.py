@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from coread.cli import interrupt
 from coread.cli.progress import Progress
 from coread.cli.say import a_path, say, say_json
 from coread.reading import Reading, Total, commonest
@@ -44,6 +45,7 @@ def read(
     outcomes = []
     with Progress(len(exams), silent=as_json) as step:
         for found, outcome in zip(exams, read_exams(exams, chosen, output, kinds, again, early or jobs), strict=True):
+            interrupt.stop_if_asked()
             outcomes.append(outcome)
             step(outcome.exam)
             if as_json:
