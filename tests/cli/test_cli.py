@@ -208,7 +208,8 @@ def test_check_foretells_that_nothing_would_be_graded(tmp_path: Path) -> None:
     assert told.returncode == 0
     assert told.stdout.startswith("small.png: the hand is located, but no joint would be graded: ")
     done = coread("read", "small.png", "-o", "out", "--write", "json", cwd=tmp_path)
-    assert "no total, hand left narrowing: 15 of 15 sites lack a grade, at most " in done.stdout
+    assert "no total, hand left erosion: 16 of 16 sites lack a grade, at most " in done.stdout
+    assert "; hand left narrowing: 15 of 15 sites lack a grade, at most " in done.stdout
 
 
 def test_a_reason_that_says_so_itself_is_not_introduced_again() -> None:
@@ -268,6 +269,13 @@ def test_readings_to_choose_from_differ_in_what_is_named(tmp_path: Path) -> None
 
 
 def test_a_seg_that_there_is_not_is_said(tmp_path: Path) -> None:
-    done = coread("read", EXAM, "-o", "out", "--write", "seg", cwd=tmp_path)
+    from coread.formats.dx import write_dx
+    from coread.simulate.hand import simulate_hand
+
+    write_dx(simulate_hand(90_002, side="left", pixel_mm=0.2, plain=True).study, 0, tmp_path / "sound.dcm")
+    done = coread("read", "sound.dcm", "-o", "out", "--write", "seg", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "no SEG: the reading outlines nothing" in done.stdout
+    done = coread("read", EXAM, "-o", "out", "--write", "seg", cwd=tmp_path)
+    assert "no SEG" not in done.stdout
+    assert (tmp_path / "out" / "hand" / "seg.dcm").is_file()

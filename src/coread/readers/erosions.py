@@ -1,4 +1,4 @@
-"""What the grader of damage says of erosion, as findings: the grade with its doubt, and the outline of what is suspected."""
+"""What the grader of damage says, as findings: erosion with its doubt and the outline of what is suspected; bones out of line or fused."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from coread.scoring import Item
 from coread.vision.damage import SiteDamage, outlines
 
 LEVEL = 0.90
+SUSPECTED = 0.5
+"""Probability from which subluxation and ankylosis are told."""
 
 
 def erosion_findings(items: Sequence[Item], damage: Mapping[str, SiteDamage], image: int, outline: float) -> list[Finding]:
@@ -54,4 +56,24 @@ def erosion_findings(items: Sequence[Item], damage: Mapping[str, SiteDamage], im
                 evidence=evidence,
             )
         )
+    return findings
+
+
+def suspicions(items: Sequence[Item], damage: Mapping[str, SiteDamage], image: int) -> list[Finding]:
+    """Subluxation and ankylosis that are more likely than not, as probabilities in per cent; a grade follows from neither.
+
+    Args:
+        items: narrowing items of one hand whose places can be looked at.
+        damage: as for `erosion_findings`.
+        image: as for `erosion_findings`.
+    """
+    findings = []
+    for item in items:
+        site = damage.get(item.site)
+        if site is None:
+            continue
+        for name, chance in (("suspected_subluxation", site.subluxation), ("suspected_ankylosis", site.ankylosis)):
+            if chance >= SUSPECTED:
+                evidence = Evidence(image, point(site.square.center_px))
+                findings.append(Finding(item.site, item.side, name, value=round(100 * chance, 1), unit="%", evidence=evidence))
     return findings

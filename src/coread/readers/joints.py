@@ -15,7 +15,7 @@ from coread.errors import OutOfScopeError
 from coread.printable import printable
 from coread.readers import study_ref
 from coread.readers.card import Card
-from coread.readers.erosions import erosion_findings
+from coread.readers.erosions import erosion_findings, suspicions
 from coread.readers.rounding import point
 from coread.readers.sides import decide_sides
 from coread.readers.spaces import measured_spaces, space_findings
@@ -225,6 +225,7 @@ class JointsReader:
             level = self.damage.calibration.outline
             for seen, items, sites in zip(hands, readable, self.damage.grade(views), strict=True):
                 findings += erosion_findings([item for item in items if item.feature == EROSION], sites, seen.image, level)
+                findings += suspicions([item for item in items if item.feature == NARROWING], sites, seen.image)
         order = {item.key: i for i, item in enumerate(self.system.items)}
         return tuple(sorted(findings, key=lambda f: order.get((f.site, f.side, f.feature), len(order))))
 
@@ -245,6 +246,9 @@ class JointsReader:
             return "outside the image: cut by its border"
         if place.confidence < self.card.parameters["place_confidence"]:
             return f"not found with enough certainty ({place.confidence:.2f}, needed {self.card.parameters['place_confidence']:.2f})"
+        least = self.card.parameters["erosion_hand_length_px"]
+        if item.feature == EROSION and seen.hand.length_px < least:
+            return f"too coarse for erosions: the hand is {seen.hand.length_px:.0f} pixels long, needed {least:.0f}"
         return self._immature(seen)
 
     def _totals(self, findings: tuple[Finding, ...]) -> Mapping[str, Total]:
