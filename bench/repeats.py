@@ -2,10 +2,12 @@
 
     COREAD_DATA=... python bench/repeats.py
 
-Patients are pairs of test hands with simulated damage of the second family, drawn as in bench/totals_damage.py. Each is read REPEATS
-times from its pixels on, every time turned, shifted, sized, exposed, sharpened or blurred and made noisy anew: what is not the patient's.
-Real repeats also differ in how the hand was laid, so that the change a clinic can detect is larger than this. SDC = 1.96 sqrt(2) SEM
-(within-patient). Interval: 95 %, chi-square.
+Patients are simulated adults with narrowing (drawn as in bench/totals.py) and erosions at the knuckles, both hands on one film, for the
+totals; and pairs of real test hands with simulated damage of the second family (as in bench/totals_damage.py), for the grades of erosion:
+in those youths too few joint spaces can be measured for totals of narrowing. Each is read REPEATS times from its pixels on, every
+time turned, shifted, sized, exposed, sharpened or blurred and made noisy anew: what is not the patient's. Real repeats also differ in how
+the hand was laid, so that the change a clinic can detect is larger than this. SDC = 1.96 sqrt(2) SEM (within-patient). Interval: 95 %,
+chi-square.
 """
 
 from __future__ import annotations
@@ -13,20 +15,26 @@ from __future__ import annotations
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from damage_cases import FAMILIES, locator
 from scipy.ndimage import gaussian_filter
 from skimage.transform import SimilarityTransform, warp
-from totals_damage import FEATURES, TOTALS, model, study_of
+from totals import PIXEL_MM, damage
+from totals_damage import ADULT, FEATURES, TOTALS, model, study_of
 
 from coread.errors import OutOfScopeError
 from coread.simulate.damage_draw import draw_severity
+from coread.simulate.hand import simulate_hand
+from coread.simulate.record import Erosion
 from coread.stats.measurement_error import smallest_detectable_change_of_sem, standard_error_of_measurement
+from coread.study import Image
 from coread.train.hand_damage_data import RealHand, names_of, patients, real_hand, scored
 
 REPEATS = 3
+ADULTS = range(85_000, 85_040)
 
 
 def taken_again(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -66,6 +74,37 @@ def one(task: tuple[int, tuple[RealHand, RealHand]]) -> list[dict[str, float]] |
     return out
 
 
+def adult(seed: int) -> list[dict[str, float]] | None:
+    """The same of one simulated adult."""
+    random = np.random.default_rng([seed, 11])
+    hands = damage(seed)
+    for hand in hands.values():
+        hit = [k for k in range(1, 6) if random.random() < 0.2]
+        hand["erosions"] = tuple(
+            Erosion(
+                f"MCP {k}",
+                f"metacarpal {k}",
+                float(random.choice([-62, 62])),
+                float(random.uniform(2.5, 5.5)),
+                float(random.uniform(1.4, 2.8)),
+            )
+            for k in hit
+        )
+    study = replace(simulate_hand(seed, both=True, pixel_mm=PIXEL_MM, hands=hands).study, age_years=ADULT)
+    again = np.random.default_rng([seed, 12])
+    out = []
+    for _ in range(REPEATS):
+        one = study.images[0]
+        plane = taken_again(one.pixels, again)
+        image = Image(one.axes, plane.shape, lambda plane=plane: plane, one.grid, one.source, facts=one.facts)
+        try:
+            reading = model().read(replace(study, images=(image,)))
+        except OutOfScopeError:
+            return None
+        out.append({name: total.value for name, total in reading.totals.items()})
+    return out
+
+
 def say(name: str, table: list[list[float]], lacking: int) -> None:
     error = standard_error_of_measurement(np.array(table), "within")
     found = smallest_detectable_change_of_sem(error)
@@ -82,10 +121,22 @@ def main() -> None:
     with ProcessPoolExecutor(2) as pool:
         read = [r for r in pool.map(one, list(enumerate(pairs))) if r is not None]
     print(f"{len(read)} of {len(pairs)} patients read in every repeat")
+    with ProcessPoolExecutor(2) as pool:
+        grown = [r for r in pool.map(adult, ADULTS) if r is not None]
+    totals(f"simulated adults: {len(grown)} of {len(ADULTS)} read in every repeat", grown)
+    totals("real hands with simulated damage", read)
+    sites(read)
+
+
+def totals(title: str, read: list[list[dict[str, float]]]) -> None:
+    print(title)
     for name in TOTALS:
         table = [[repeat[name] for repeat in patient] for patient in read if all(name in repeat for repeat in patient)]
         if len(table) > 1:
             say(name, table, len(read) - len(table))
+
+
+def sites(read: list[list[dict[str, float]]]) -> None:
     for feature in FEATURES:
         keys = [(patient, key) for patient in read for key in patient[0] if key.startswith(f"site.{feature}|")]
         table = [[repeat[key] for repeat in patient] for patient, key in keys if all(key in repeat for repeat in patient)]
