@@ -17,9 +17,9 @@ from coread.readers import study_ref
 from coread.readers.card import Card
 from coread.readers.sides import decide_sides
 from coread.readers.spaces import space_findings
+from coread.readers.totals import totals_with_intervals
 from coread.reading import Evidence, Finding, ReaderRef, Reading, Total, commonest
 from coread.scoring import Item, ScoringSystem, system
-from coread.stats.ordinal import sum_interval
 from coread.study import Image, Study
 from coread.vision.landmarks import Hand, HandLocator
 from coread.vision.marker import MarkerReader
@@ -225,27 +225,7 @@ class JointsReader:
         return self._immature(seen)
 
     def _totals(self, findings: tuple[Finding, ...]) -> Mapping[str, Total]:
-        grades = {(f.site, f.side, f.feature): f.grade for f in findings if f.feature in self.system.features}
-        probabilities = {(f.site, f.side, f.feature): f.probabilities for f in findings if f.grade is not None and f.probabilities}
-        imaged = {self.system.item(*key).region for key in grades}
-        totals = {}
-        for name, score in self.system.score(grades, imaged).items():
-            items = [item for item in self.system.totals[name].items if item.key in probabilities]
-            interval = sum_interval(
-                [probabilities[item.key] for item in items],
-                [item.grades for item in items],
-                self.card.parameters["error_correlation"],
-                self.card.parameters["level"],
-            )
-            totals[name] = Total(
-                value=score.value,
-                maximum=score.maximum,
-                low=min(interval.low, score.value),
-                high=max(interval.high, score.value),
-                level=interval.level,
-                sites_unreadable=score.sites_unreadable,
-            )
-        return totals
+        return totals_with_intervals(findings, self.system, self.card.parameters["error_correlation"], self.card.parameters["level"])
 
 
 def _point(point: tuple[float, float]) -> tuple[float, float]:
