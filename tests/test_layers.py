@@ -28,6 +28,7 @@ FLOORS = {
     "agreement": 7,
     "validation": 7,
     "fusion": 7,
+    "calibration": 8,
     "report": 8,
     "output": 9,
     "run": 9,

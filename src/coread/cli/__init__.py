@@ -10,7 +10,7 @@ import traceback
 
 import typer
 
-from coread.cli import agree, check, compare, correct, demo, interrupt, listing, read, report, sign, validate
+from coread.cli import agree, calibrate, check, compare, correct, demo, interrupt, listing, read, report, sign, validate
 from coread.errors import CoreadError
 from coread.printable import printable
 
@@ -37,6 +37,7 @@ app.command("correct")(correct.correct)
 app.command("sign")(sign.sign)
 app.command("compare")(compare.compare)
 app.command("validate")(validate.validate)
+app.command("calibrate")(calibrate.calibrate)
 app.command("demo")(demo.demo)
 
 

@@ -19,9 +19,9 @@ from coread.readers.erosions import erosion_findings, suspicions
 from coread.readers.rounding import point
 from coread.readers.sides import decide_sides
 from coread.readers.spaces import measured_spaces, space_findings
+from coread.readers.totals import correlation_of, totals_with_intervals
 from coread.reading import Evidence, Finding, ReaderRef, Reading, Total, commonest
 from coread.scoring import Item, ScoringSystem, system
-from coread.stats.ordinal import sum_interval
 from coread.study import Image, Study
 from coread.vision.damage import DamageGrader, HandView
 from coread.vision.landmarks import Hand, HandLocator, Place
@@ -252,29 +252,6 @@ class JointsReader:
         return self._immature(seen)
 
     def _totals(self, findings: tuple[Finding, ...]) -> Mapping[str, Total]:
-        grades = {(f.site, f.side, f.feature): f.grade for f in findings if f.feature in self.system.features}
-        probabilities = {(f.site, f.side, f.feature): f.probabilities for f in findings if f.grade is not None and f.probabilities}
-        imaged = {self.system.item(*key).region for key in grades}
-        totals = {}
-        for name, score in self.system.score(grades, imaged).items():
-            items = [item for item in self.system.totals[name].items if item.key in probabilities]
-            interval = sum_interval(
-                [probabilities[item.key] for item in items],
-                [item.grades for item in items],
-                self._correlation(items),
-                self.card.parameters["level"],
-            )
-            totals[name] = Total(
-                value=score.value,
-                maximum=score.maximum,
-                low=min(interval.low, score.value),
-                high=max(interval.high, score.value),
-                level=interval.level,
-                sites_unreadable=score.sites_unreadable,
-            )
-        return totals
-
-    def _correlation(self, items: Sequence[Item]) -> float:
-        """Of the errors of these items: erosions are graded apart, whatever else is among them errs as widths do."""
-        alone = all(item.feature == EROSION for item in items)
-        return self.card.parameters["erosion_error_correlation" if alone else "error_correlation"]
+        correlation = correlation_of(self.card.parameters)
+        assert correlation is not None
+        return totals_with_intervals(findings, self.system, correlation, self.card.parameters["level"])
