@@ -132,7 +132,7 @@ def test_several_visits_weigh_as_one_patient() -> None:
 
 
 def test_groups_that_err_differently_get_intervals_of_their_own() -> None:
-    here, there = hospital(160, 5, sex=True), hospital(400, 6, sex=True)
+    here, there = hospital(160, 5), hospital(400, 6)
 
     def off(of: Hospital) -> dict[str, Reading]:
         """The totals of men are read six points too low."""
@@ -181,6 +181,28 @@ def test_a_table_without_probabilities_still_gets_intervals() -> None:
     assert 0.8 < coverage(other, plain) < 0.99
 
 
+def test_intervals_that_are_too_wide_are_narrowed_also_where_they_begin_at_0() -> None:
+    """A hospital of little damage, whose model states 0 to 30 for everybody: fresh patients are covered by much less."""
+    here, there = hospital(60, 12, severity=-3.0), hospital(300, 13, severity=-3.0)
+
+    def wide(of: Hospital) -> dict[str, Reading]:
+        return {
+            study: replace(
+                r,
+                findings=tuple(replace(f, probabilities=(), interval=None) for f in r.findings),
+                totals={n: replace(t, low=0.0, high=30.0, level=LEVEL) for n, t in r.totals.items()},
+            )
+            for study, r in of.made.readings.items()
+        }
+
+    done = calibrate(here.cohort, replace(here.made, readings=wide(here)), CARD)
+    (total,) = done.calibration.totals
+    assert total.margin < -15
+    after = {study: recalibrated(reading, done.calibration, None) for study, reading in wide(there).items()}
+    assert 0.82 < coverage(there, after) < 1
+    assert figure(done.after, WIDTH, COVERED) < 15
+
+
 def test_how_many_patients_are_needed() -> None:
     assert patients_needed(0.9) == 30
     assert patients_needed(0.8) == 45
@@ -200,7 +222,7 @@ def test_how_many_patients_are_needed() -> None:
     ],
 )
 def test_what_cannot_be_calibrated(wanted: Wanted, said_so: str) -> None:
-    here = hospital(40, 9, sex=True)
+    here = hospital(40, 9)
     members = tuple(replace(m, sex="F" if number < 14 else "M") for number, m in enumerate(here.cohort.members))
     with pytest.raises(InputError, match=said_so):
         calibrate(replace(here.cohort, members=members), here.made, CARD, wanted)

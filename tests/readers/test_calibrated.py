@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from coread.readers.calibrated import CalibratedReader, group_of, margin_of, recalibrated
+from coread.readers.calibrated import CalibratedReader, bounds, group_of, margin_of, recalibrated
 from coread.readers.calibration import Calibration, GradeCalibration, TotalCalibration
-from coread.reading import Finding, Reading
+from coread.reading import Finding, Reading, Total
 from coread.stats.recalibrate import OrdinalCalibration
 from coread.study import Image, Study
 from tests.made_up import FEATURE
@@ -34,6 +34,14 @@ def test_without_a_bend_grades_and_probabilities_stay_and_bounds_move_by_the_mar
     assert before.low is not None
     assert before.high is not None
     assert (after.value, after.low, after.high) == (before.value, max(0, before.low - 2), before.high + 2)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0.0, 9.0, (-60.0, 9.0)), (3.0, 60.0, (3.0, 120.0)), (3.0, 9.0, (3.0, 9.0)), (None, None, (5.0, 5.0))],
+)
+def test_a_bound_at_an_end_of_the_score_never_errs(low: float | None, high: float | None, expected: tuple[float, float]) -> None:
+    assert bounds(Total(5.0, 60.0, low, high, None if low is None else 0.9)) == expected
 
 
 @pytest.mark.parametrize("margin", [1000.0, -1000.0])

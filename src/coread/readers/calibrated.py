@@ -96,8 +96,13 @@ def margin_of(name: str, calibration: Calibration, group: str | None) -> float |
 
 
 def bounds(total: Total) -> tuple[float, float]:
-    """The interval of a total; its value twice where it has none."""
-    return (total.value, total.value) if total.low is None or total.high is None else (total.low, total.high)
+    """The interval of a total; its value twice where it has none.
+
+    A bound at an end of the score is moved outwards by as much as the score is long: no truth lies beyond, so that side never errs, and
+    an interval from 0 up can still be narrowed from above.
+    """
+    low, high = (total.value, total.value) if total.low is None or total.high is None else (total.low, total.high)
+    return low if low > 0 else -total.maximum, high if high < total.maximum else 2 * total.maximum
 
 
 def _widened(name: str, total: Total, calibration: Calibration, group: str | None) -> Total:
