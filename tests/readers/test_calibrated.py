@@ -68,6 +68,13 @@ def test_bent_probabilities_give_their_middle_grade_and_the_totals_of_these_grad
     assert done.total(TOTAL).value == sum(f.grade or 0 for f in done.findings) != reading.total(TOTAL).value
 
 
+def test_totals_follow_the_grades_also_where_the_card_states_no_correlation(reading: Reading) -> None:
+    done = recalibrated(reading, calibration(BEND, TotalCalibration(TOTAL, "", 3.0, 30)), None)
+    value = sum(f.grade or 0 for f in done.findings)
+    assert value != reading.total(TOTAL).value
+    assert (done.total(TOTAL).value, done.total(TOTAL).low, done.total(TOTAL).high) == (value, max(0, value - 3), value + 3)
+
+
 def test_a_model_with_a_rule_of_its_own_keeps_its_grades(reading: Reading) -> None:
     done = recalibrated(reading, calibration(BEND, rule="kept"), CORRELATION)
     assert [f.grade for f in done.findings] == [f.grade for f in reading.findings]

@@ -42,6 +42,16 @@ def test_without_probabilities_there_is_a_total_and_no_interval() -> None:
     assert (made.value, made.low, made.high, made.level) == (15, None, None, None)
 
 
+def test_without_a_known_correlation_only_a_single_site_has_an_interval() -> None:
+    made = totals_with_intervals(findings(0.3), SVDH, None, 0.9)["hand_left_narrowing"]
+    assert (made.value, made.low) == (0, None)
+    knee = system("kellgren_lawrence")
+    item = next(i for i in knee.items if i.region == "knee_left")
+    grade = Finding(item.site, item.side, item.feature, grade=2.0, probabilities=(0.1, 0.2, 0.4, 0.2, 0.1))
+    total = totals_with_intervals([grade], knee, None, 0.7)["knee_left"]
+    assert (total.low, total.value, total.high) == (1, 2, 3)
+
+
 def test_a_total_that_is_no_sum_has_no_interval() -> None:
     """The worse of two eyes is no sum: the distribution of a sum would be another score's."""
     icdr = system("icdr")

@@ -81,7 +81,7 @@ def bent_reading(reading: Reading, grades: Iterable[GradeCalibration], level: fl
     of = system(reading.system)
     findings = _findings(reading.findings, grades, level, of)
     totals = reading.totals
-    if correlation is not None and _moved(findings, reading.findings):
+    if _moved(findings, reading.findings):
         summed = totals_with_intervals(findings, of, correlation, level)
         totals = {name: summed[name] for name in totals if name in summed}
     return replace(reading, findings=findings, totals=totals)

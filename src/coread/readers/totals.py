@@ -9,15 +9,16 @@ from coread.scoring import ScoringSystem
 from coread.stats.ordinal import sum_interval
 
 
-def totals_with_intervals(findings: Iterable[Finding], of: ScoringSystem, correlation: float, level: float) -> dict[str, Total]:
+def totals_with_intervals(findings: Iterable[Finding], of: ScoringSystem, correlation: float | None, level: float) -> dict[str, Total]:
     """Name -> total, for every total that the findings allow.
 
-    A total that is no plain sum, or whose grades lack probabilities, has no interval.
+    A total that is no plain sum, or whose grades lack probabilities, has no interval; nor has a sum over several sites where it is not
+    known how their errors go together.
 
     Args:
         findings: grades with their probabilities; what was not graded lacks a grade.
         of: the scoring system.
-        correlation: of the errors of the sites, see `sum_interval`.
+        correlation: of the errors of the sites, see `sum_interval`; None where it is not known.
         level: of the intervals.
     """
     findings = tuple(findings)
@@ -28,10 +29,10 @@ def totals_with_intervals(findings: Iterable[Finding], of: ScoringSystem, correl
     for name, score in of.score(grades, imaged).items():
         rule = of.totals[name]
         items = [item for item in rule.items if item.key in probabilities]
-        if not items or (rule.combine, rule.gather) != ("sum", "sum"):
+        if not items or (rule.combine, rule.gather) != ("sum", "sum") or (correlation is None and len(items) > 1):
             totals[name] = Total(score.value, score.maximum, sites_unreadable=score.sites_unreadable)
             continue
-        interval = sum_interval([probabilities[item.key] for item in items], [item.grades for item in items], correlation, level)
+        interval = sum_interval([probabilities[item.key] for item in items], [item.grades for item in items], correlation or 0.0, level)
         totals[name] = Total(
             value=score.value,
             maximum=score.maximum,
