@@ -143,9 +143,10 @@ def calibrate(cohort: Cohort, made: Made, card: Card, wanted: Wanted | None = No
 def _enough(cohort: Cohort, patients: Ints | Sequence[str], level: float, which: str) -> None:
     found, needed = len(np.unique(np.asarray(patients))), patients_needed(level)
     if found < needed:
+        way_out = f"add {needed - found} or more" + (", join groups, or leave out --by" if which.startswith("of ") else "")
         raise InputError(
             f"{cohort.folder}: {found} patients {which}, and intervals of {level:.0%} need {needed}: with fewer, chance alone can leave "
-            f"their coverage ten points short; add {needed - found} or more"
+            f"their coverage ten points short; {way_out}"
         )
 
 
