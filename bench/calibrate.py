@@ -49,7 +49,7 @@ def main() -> None:
         for number in range(hospitals):
             here, fresh = made.hospital(size, 1000 + number, BEND), made.hospital(FRESH, 5000 + number, BEND)
             done = calibrate(here.cohort, here.made, made.CARD)
-            after = {s: recalibrated(r, done.calibration, made.CORRELATION) for s, r in fresh.made.readings.items()}
+            after = {s: recalibrated(r, done.calibration, made.PARAMETERS) for s, r in fresh.made.readings.items()}
             claim = next(m for m in done.after.measures if m.of == f"{TOTAL} (as reported)" and "holds the reference" in m.measure)
             rows.append(
                 (

@@ -18,11 +18,11 @@ from coread.validation_pairs import Made
 from tests.made_up import FEATURE, GRADES, ITEMS, reading
 
 CUTS = np.array([-0.5, 0.6, 1.8, 3.2])
-CORRELATION = 0.0
 LEVEL = 0.9
+PARAMETERS = {"error_correlation": 0.0, "level": LEVEL}
 CARD = Card(
     id="m", version="1", name="M", reader="joints", system="svdh", assesses=(FEATURE,), weights={},
-    parameters={"error_correlation": CORRELATION, "level": LEVEL}, figures=(), training=("made up",), not_tested=("all",), cautions=(),
+    parameters=PARAMETERS, figures=(), training=("made up",), not_tested=("all",), cautions=(),
     path=Path("m.toml"), sha256="0" * 64,
 )  # fmt: skip
 
@@ -74,4 +74,4 @@ def said(study: str, p: np.ndarray) -> Reading:
         interval = Interval(middle, min(low, middle), max(high, middle), LEVEL)
         findings.append(Finding(item.site, item.side, FEATURE, grade=middle, probabilities=shares(row.tolist()), interval=interval))
     whole = reading(study, ReaderRef("model", "m", "1"), tuple(findings))
-    return replace(whole, totals=totals_with_intervals(findings, system("svdh"), CORRELATION, LEVEL))
+    return replace(whole, totals=totals_with_intervals(findings, system("svdh"), PARAMETERS, LEVEL))

@@ -12,7 +12,7 @@ from coread.reading import Reading
 from coread.stats.recalibrate import OrdinalCalibration, Temperature
 from coread.validation_groups import Group
 from coread.validation_pairs import Made
-from tests.miscalibrated import CARD, CORRELATION, LEVEL, Hospital, hospital
+from tests.miscalibrated import CARD, LEVEL, PARAMETERS, Hospital, hospital
 
 BEND = OrdinalCalibration(2.2, 0.8, 1)
 """Too sure of itself, and too high."""
@@ -68,7 +68,7 @@ def test_the_bend_is_found(bent: Calibrated) -> None:
 
 def test_fresh_patients_are_covered_and_their_probabilities_true(bent: Calibrated, fresh: Hospital) -> None:
     """The coverage that 80 patients promise for others is Beta(73, 8): below 0.83 once in forty."""
-    after = {study: recalibrated(reading, bent.calibration, CORRELATION) for study, reading in fresh.made.readings.items()}
+    after = {study: recalibrated(reading, bent.calibration, PARAMETERS) for study, reading in fresh.made.readings.items()}
     assert coverage(fresh, dict(fresh.made.readings)) < 0.7
     assert 0.83 < coverage(fresh, after) < 0.98
     before_error, after_error = (
@@ -153,11 +153,11 @@ def test_groups_that_err_differently_get_intervals_of_their_own() -> None:
     readings = off(there)
     for sex in "FM":
         part = [m.study for m in there.cohort.members if m.sex == sex]
-        after = {study: recalibrated(readings[study], done.calibration, None, sex) for study in part}
+        after = {study: recalibrated(readings[study], done.calibration, {}, sex) for study in part}
         references = tuple(r for r in there.cohort.references if r.study.source in after)
         assert 0.82 < coverage(replace(there, cohort=replace(there.cohort, references=references)), after) <= 1
-    unknown = recalibrated(readings["p0v0.dcm"], done.calibration, None).total(TOTAL)
-    assert unknown == recalibrated(readings["p0v0.dcm"], done.calibration, None, "M").total(TOTAL)
+    unknown = recalibrated(readings["p0v0.dcm"], done.calibration, {}).total(TOTAL)
+    assert unknown == recalibrated(readings["p0v0.dcm"], done.calibration, {}, "M").total(TOTAL)
 
 
 def test_a_table_without_probabilities_still_gets_intervals() -> None:
@@ -175,7 +175,7 @@ def test_a_table_without_probabilities_still_gets_intervals() -> None:
     assert "carry no probabilities" in done.notes[-1]
     other = hospital(300, 8)
     plain = {
-        study: recalibrated(replace(r, totals={n: replace(t, low=None, high=None) for n, t in r.totals.items()}), done.calibration, None)
+        study: recalibrated(replace(r, totals={n: replace(t, low=None, high=None) for n, t in r.totals.items()}), done.calibration, {})
         for study, r in other.made.readings.items()
     }
     assert 0.8 < coverage(other, plain) < 0.99
@@ -198,7 +198,7 @@ def test_intervals_that_are_too_wide_are_narrowed_also_where_they_begin_at_0() -
     done = calibrate(here.cohort, replace(here.made, readings=wide(here)), CARD)
     (total,) = done.calibration.totals
     assert total.margin < -15
-    after = {study: recalibrated(reading, done.calibration, None) for study, reading in wide(there).items()}
+    after = {study: recalibrated(reading, done.calibration, {}) for study, reading in wide(there).items()}
     assert 0.82 < coverage(there, after) < 1
     assert figure(done.after, WIDTH, COVERED) < 15
 

@@ -99,7 +99,7 @@ def test_an_exam_is_read_by_the_new_card(made: Path, exam: Path, tmp_path: Path)
     assert outcome.reading is not None
     assert ours.reader == ReaderRef("model", "hand_svdh-north", card(made).version, card(made).sha256)
     assert any("calibrated locally on 40 patients" in warning for warning in ours.warnings)
-    expected = recalibrated(theirs, calibrated.card.calibration, MODEL.parameters["error_correlation"])  # type: ignore[arg-type]
+    expected = recalibrated(theirs, calibrated.card.calibration, MODEL.parameters)  # type: ignore[arg-type]
     assert [f.probabilities for f in ours.findings] == [f.probabilities for f in expected.findings]
     assert ours.totals == expected.totals
     graded = [(a, b) for a, b in zip(ours.findings, theirs.findings, strict=True) if a.probabilities]

@@ -11,7 +11,7 @@ import numpy as np
 from coread.calibration_fit import Cases, as_reported, fit, sites_of
 from coread.cohort import COHORT, Cohort
 from coread.errors import InputError
-from coread.readers.calibrated import CORRELATION, recalibrated
+from coread.readers.calibrated import recalibrated
 from coread.readers.calibration import By, Calibration
 from coread.readers.card import Card
 from coread.reading import Reading
@@ -187,7 +187,7 @@ def _cases(pairs: Pairs, used: Bools, made: Made, how: tuple[Card, Wanted, tuple
         notes += [f"{total.name}: no interval, {' and '.join(short)} have it, {needed} are needed"] if short else []
     if not sites and not totals:
         raise InputError(f"nothing can be calibrated: {'; '.join(notes)}")
-    return Cases(readings, pairs.patient, fold, group, tuple(sites), tuple(totals), card.parameters.get(CORRELATION), level), notes
+    return Cases(readings, pairs.patient, fold, group, tuple(sites), tuple(totals), card.parameters, level), notes
 
 
 def _folds(patient: Ints, used: Bools, seed: int) -> Ints:
@@ -205,7 +205,7 @@ def _left_out(cases: Cases, used: Bools, whole: Calibration) -> Iterator[tuple[i
         for exam in np.flatnonzero(used & (cases.fold == fold)):
             reading, group = cases.readings[exam], cases.group[exam] or None if cases.group else None
             if reading is not None:
-                yield int(exam), recalibrated(reading, calibration, cases.correlation, group)
+                yield int(exam), recalibrated(reading, calibration, cases.parameters, group)
 
 
 def _figures(pairs: Pairs, among: Bools, readings: Mapping[str, Reading], value: str) -> Group:

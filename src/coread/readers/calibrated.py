@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +16,6 @@ from coread.reading import Finding, Interval, Reading, Total
 from coread.scoring import ScoringSystem, system
 from coread.stats.conformal import SplitSet
 from coread.study import Study
-
-CORRELATION = "error_correlation"
-"""The parameter of a card by which it makes intervals of sums, see `totals_with_intervals`."""
 
 
 class CalibratedReader:
@@ -36,7 +33,7 @@ class CalibratedReader:
             OutOfScopeError: the study is not what the reader was made for.
         """
         group = group_of(study, self.calibration)
-        found = recalibrated(self.inner.read(study), self.calibration, self.card.parameters.get(CORRELATION), group)
+        found = recalibrated(self.inner.read(study), self.calibration, self.card.parameters, group)
         if not self.calibration.by or group is not None:
             return found
         known = ", ".join(self.calibration.groups)
@@ -61,7 +58,7 @@ def group_of(study: Study, calibration: Calibration) -> str | None:
     return next((known[name.casefold()] for name in stated if name and name.casefold() in known), None)
 
 
-def recalibrated(reading: Reading, calibration: Calibration, correlation: float | None, group: str | None = None) -> Reading:
+def recalibrated(reading: Reading, calibration: Calibration, parameters: Mapping[str, float], group: str | None = None) -> Reading:
     """A reading by the parent card as the calibrated one gives it.
 
     A total that had too few patients to be calibrated loses its interval, since nobody knows here how often it holds.
@@ -69,20 +66,20 @@ def recalibrated(reading: Reading, calibration: Calibration, correlation: float 
     Args:
         reading: with probabilities where these are to be bent.
         calibration: see there.
-        correlation: of the errors of the sites, for intervals of sums; None where the card has none.
+        parameters: of the card, for intervals of sums.
         group: of the patient, where intervals of totals are conditional; None takes the widest.
     """
-    made = bent_reading(reading, calibration.grades, calibration.level, correlation)
+    made = bent_reading(reading, calibration.grades, calibration.level, parameters)
     return replace(made, totals={name: _widened(name, total, calibration, group) for name, total in made.totals.items()})
 
 
-def bent_reading(reading: Reading, grades: Iterable[GradeCalibration], level: float, correlation: float | None) -> Reading:
+def bent_reading(reading: Reading, grades: Iterable[GradeCalibration], level: float, parameters: Mapping[str, float]) -> Reading:
     """A reading with its grades calibrated and its totals summed anew, their intervals as the new probabilities give them."""
     of = system(reading.system)
     findings = _findings(reading.findings, grades, level, of)
     totals = reading.totals
     if _moved(findings, reading.findings):
-        summed = totals_with_intervals(findings, of, correlation, level)
+        summed = totals_with_intervals(findings, of, parameters, level)
         totals = {name: summed[name] for name in totals if name in summed}
     return replace(reading, findings=findings, totals=totals)
 

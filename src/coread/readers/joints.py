@@ -225,7 +225,7 @@ class JointsReader:
         return self._immature(seen)
 
     def _totals(self, findings: tuple[Finding, ...]) -> Mapping[str, Total]:
-        return totals_with_intervals(findings, self.system, self.card.parameters["error_correlation"], self.card.parameters["level"])
+        return totals_with_intervals(findings, self.system, self.card.parameters, self.card.parameters["level"])
 
 
 def _point(point: tuple[float, float]) -> tuple[float, float]:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from coread.reading import Finding, Total
-from coread.scoring import ScoringSystem
+from coread.scoring import Item, ScoringSystem
 from coread.stats.ordinal import sum_interval
 
+CORRELATION = "error_correlation"
+"""The parameter of a card that says how much the errors of a patient's sites go together."""
 
-def totals_with_intervals(findings: Iterable[Finding], of: ScoringSystem, correlation: float | None, level: float) -> dict[str, Total]:
+
+def correlation_of(items: Sequence[Item], parameters: Mapping[str, float]) -> float | None:
+    """How much the errors of these items go together, see `sum_interval`; None where the card does not say.
+
+    ``FEATURE_error_correlation`` where all are of one feature that has its own, else ``error_correlation``.
+    """
+    features = {item.feature for item in items}
+    own = f"{next(iter(features))}_{CORRELATION}" if len(features) == 1 else CORRELATION
+    return parameters.get(own, parameters.get(CORRELATION))
+
+
+def totals_with_intervals(
+    findings: Iterable[Finding], of: ScoringSystem, parameters: Mapping[str, float], level: float
+) -> dict[str, Total]:
     """Name -> total, for every total that the findings allow.
 
     A total that is no plain sum, or whose grades lack probabilities, has no interval; nor has a sum over several sites where it is not
@@ -18,7 +33,7 @@ def totals_with_intervals(findings: Iterable[Finding], of: ScoringSystem, correl
     Args:
         findings: grades with their probabilities; what was not graded lacks a grade.
         of: the scoring system.
-        correlation: of the errors of the sites, see `sum_interval`; None where it is not known.
+        parameters: of the model's card, which say how errors go together, see `correlation_of`.
         level: of the intervals.
     """
     findings = tuple(findings)
@@ -29,6 +44,7 @@ def totals_with_intervals(findings: Iterable[Finding], of: ScoringSystem, correl
     for name, score in of.score(grades, imaged).items():
         rule = of.totals[name]
         items = [item for item in rule.items if item.key in probabilities]
+        correlation = correlation_of(items, parameters)
         if not items or (rule.combine, rule.gather) != ("sum", "sum") or (correlation is None and len(items) > 1):
             totals[name] = Total(score.value, score.maximum, sites_unreadable=score.sites_unreadable)
             continue
