@@ -27,7 +27,7 @@ from coread.errors import OutOfScopeError
 from coread.formats.open import open_study
 from coread.readers import reader
 from coread.readers.card import card
-from coread.readers.totals import correlation_among, correlation_of
+from coread.readers.totals import correlation_of
 from coread.reading import Reading
 from coread.scoring import system
 from coread.simulate.damage_draw import draw_severity
@@ -84,7 +84,7 @@ def held(found: list[dict], level: float, correlation: float | None = None) -> N
             items = [i for i in system("svdh").totals[name].items if i.key in patient["graded"]]
             values = [patient["graded"][i.key] for i in items]
             true, value = sum(v[0] for v in values), sum(v[1] for v in values)
-            r = correlation_among(items, correlation_of(model().card.parameters)) if correlation is None else correlation
+            r = correlation_of(items, model().card.parameters) if correlation is None else correlation
             interval = sum_interval([v[2] for v in values], [i.grades for i in items], r, level)
             inside += min(interval.low, value) <= true <= max(interval.high, value)
             errors.append(value - true)

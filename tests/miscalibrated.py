@@ -18,11 +18,11 @@ from coread.validation_pairs import Made
 from tests.made_up import FEATURE, GRADES, ITEMS, reading
 
 CUTS = np.array([-0.5, 0.6, 1.8, 3.2])
-CORRELATION = {"": 0.0}
 LEVEL = 0.9
+PARAMETERS = {"error_correlation": 0.0, "level": LEVEL}
 CARD = Card(
     id="m", version="1", name="M", reader="joints", system="svdh", assesses=(FEATURE,), weights={},
-    parameters={"error_correlation": 0.0, "level": LEVEL}, figures=(), training=("made up",), not_tested=("all",), cautions=(),
+    parameters=PARAMETERS, figures=(), training=("made up",), not_tested=("all",), cautions=(),
     path=Path("m.toml"), sha256="0" * 64,
 )  # fmt: skip
 
@@ -36,7 +36,7 @@ class Hospital:
     probabilities: dict[str, np.ndarray]
 
 
-def hospital(patients: int, seed: int, bend: OrdinalCalibration | None = None, visits: int = 1, sex: bool = False) -> Hospital:
+def hospital(patients: int, seed: int, bend: OrdinalCalibration | None = None, visits: int = 1, severity: float = 0.0) -> Hospital:
     """Patients of differing damage, whose grades are drawn, site by site, from proportional-odds probabilities.
 
     The model says these probabilities bent by ``bend`` (None: as they are), takes the middle grade, and gives each total the interval
@@ -45,12 +45,12 @@ def hospital(patients: int, seed: int, bend: OrdinalCalibration | None = None, v
     random = np.random.default_rng(seed)
     members, references, readings, probabilities = [], [], {}, {}
     for number in range(patients):
-        severity = random.normal(0, 1.2)
+        level = random.normal(severity, 1.2)
         for visit in range(visits):
             name = f"p{number}v{visit}.dcm"
-            facts = {"study": name, "patient": f"p{number}", "sex": "FM"[number % 2] if sex else ""}
+            facts = {"study": name, "patient": f"p{number}", "sex": "FM"[number % 2]}
             members.append(Member(name, Path(name), f"p{number}", facts["sex"], None, "", facts, len(members) + 2))
-            latent = severity + random.normal(0, 1.5, (len(ITEMS), 1))
+            latent = level + random.normal(0, 1.5, (len(ITEMS), 1))
             above = np.hstack([np.ones_like(latent), expit(latent - CUTS), np.zeros_like(latent)])
             p = -np.diff(above, axis=1)
             truth = (random.random((len(ITEMS), 1)) > np.cumsum(p, axis=1)[:, :-1]).sum(axis=1)
@@ -58,8 +58,11 @@ def hospital(patients: int, seed: int, bend: OrdinalCalibration | None = None, v
             references.append(reading(name, ReaderRef("person", "Dr A"), person))
             readings[name] = said(name, p if bend is None else bend.apply(p))
             probabilities[name] = p
-    columns = ("study", "patient", "sex") if sex else ("study", "patient")
-    return Hospital(Cohort(Path("hospital"), tuple(members), columns, tuple(references)), Made("m", "1", readings, {}), probabilities)
+    return Hospital(
+        Cohort(Path("hospital"), tuple(members), ("study", "patient", "sex"), tuple(references)),
+        Made("m", "1", readings, {}),
+        probabilities,
+    )
 
 
 def said(study: str, p: np.ndarray) -> Reading:
@@ -71,4 +74,4 @@ def said(study: str, p: np.ndarray) -> Reading:
         interval = Interval(middle, min(low, middle), max(high, middle), LEVEL)
         findings.append(Finding(item.site, item.side, FEATURE, grade=middle, probabilities=shares(row.tolist()), interval=interval))
     whole = reading(study, ReaderRef("model", "m", "1"), tuple(findings))
-    return replace(whole, totals=totals_with_intervals(findings, system("svdh"), CORRELATION, LEVEL))
+    return replace(whole, totals=totals_with_intervals(findings, system("svdh"), PARAMETERS, LEVEL))

@@ -12,7 +12,7 @@ from coread.reading import Reading
 from coread.stats.recalibrate import OrdinalCalibration, Temperature
 from coread.validation_groups import Group
 from coread.validation_pairs import Made
-from tests.miscalibrated import CARD, CORRELATION, LEVEL, Hospital, hospital
+from tests.miscalibrated import CARD, LEVEL, PARAMETERS, Hospital, hospital
 
 BEND = OrdinalCalibration(2.2, 0.8, 1)
 """Too sure of itself, and too high."""
@@ -68,7 +68,7 @@ def test_the_bend_is_found(bent: Calibrated) -> None:
 
 def test_fresh_patients_are_covered_and_their_probabilities_true(bent: Calibrated, fresh: Hospital) -> None:
     """The coverage that 80 patients promise for others is Beta(73, 8): below 0.83 once in forty."""
-    after = {study: recalibrated(reading, bent.calibration, CORRELATION) for study, reading in fresh.made.readings.items()}
+    after = {study: recalibrated(reading, bent.calibration, PARAMETERS) for study, reading in fresh.made.readings.items()}
     assert coverage(fresh, dict(fresh.made.readings)) < 0.7
     assert 0.83 < coverage(fresh, after) < 0.98
     before_error, after_error = (
@@ -132,7 +132,7 @@ def test_several_visits_weigh_as_one_patient() -> None:
 
 
 def test_groups_that_err_differently_get_intervals_of_their_own() -> None:
-    here, there = hospital(160, 5, sex=True), hospital(400, 6, sex=True)
+    here, there = hospital(160, 5), hospital(400, 6)
 
     def off(of: Hospital) -> dict[str, Reading]:
         """The totals of men are read six points too low."""
@@ -153,11 +153,11 @@ def test_groups_that_err_differently_get_intervals_of_their_own() -> None:
     readings = off(there)
     for sex in "FM":
         part = [m.study for m in there.cohort.members if m.sex == sex]
-        after = {study: recalibrated(readings[study], done.calibration, None, sex) for study in part}
+        after = {study: recalibrated(readings[study], done.calibration, {}, sex) for study in part}
         references = tuple(r for r in there.cohort.references if r.study.source in after)
         assert 0.82 < coverage(replace(there, cohort=replace(there.cohort, references=references)), after) <= 1
-    unknown = recalibrated(readings["p0v0.dcm"], done.calibration, None).total(TOTAL)
-    assert unknown == recalibrated(readings["p0v0.dcm"], done.calibration, None, "M").total(TOTAL)
+    unknown = recalibrated(readings["p0v0.dcm"], done.calibration, {}).total(TOTAL)
+    assert unknown == recalibrated(readings["p0v0.dcm"], done.calibration, {}, "M").total(TOTAL)
 
 
 def test_a_table_without_probabilities_still_gets_intervals() -> None:
@@ -175,10 +175,32 @@ def test_a_table_without_probabilities_still_gets_intervals() -> None:
     assert "carry no probabilities" in done.notes[-1]
     other = hospital(300, 8)
     plain = {
-        study: recalibrated(replace(r, totals={n: replace(t, low=None, high=None) for n, t in r.totals.items()}), done.calibration, None)
+        study: recalibrated(replace(r, totals={n: replace(t, low=None, high=None) for n, t in r.totals.items()}), done.calibration, {})
         for study, r in other.made.readings.items()
     }
     assert 0.8 < coverage(other, plain) < 0.99
+
+
+def test_intervals_that_are_too_wide_are_narrowed_also_where_they_begin_at_0() -> None:
+    """A hospital of little damage, whose model states 0 to 30 for everybody: fresh patients are covered by much less."""
+    here, there = hospital(60, 12, severity=-3.0), hospital(300, 13, severity=-3.0)
+
+    def wide(of: Hospital) -> dict[str, Reading]:
+        return {
+            study: replace(
+                r,
+                findings=tuple(replace(f, probabilities=(), interval=None) for f in r.findings),
+                totals={n: replace(t, low=0.0, high=30.0, level=LEVEL) for n, t in r.totals.items()},
+            )
+            for study, r in of.made.readings.items()
+        }
+
+    done = calibrate(here.cohort, replace(here.made, readings=wide(here)), CARD)
+    (total,) = done.calibration.totals
+    assert total.margin < -15
+    after = {study: recalibrated(reading, done.calibration, {}) for study, reading in wide(there).items()}
+    assert 0.82 < coverage(there, after) < 1
+    assert figure(done.after, WIDTH, COVERED) < 15
 
 
 def test_how_many_patients_are_needed() -> None:
@@ -190,7 +212,7 @@ def test_how_many_patients_are_needed() -> None:
 @pytest.mark.parametrize(
     ("wanted", "said_so"),
     [
-        (Wanted(by="sex"), "14 patients of sex F have both"),
+        (Wanted(by="sex"), "14 patients of sex F have both .* add 16 or more, join groups, or leave out --by"),
         (
             Wanted(by="centre"),
             "intervals cannot be conditional on centre, which an exam does not state when it is read; use sex or scanner",
@@ -200,7 +222,7 @@ def test_how_many_patients_are_needed() -> None:
     ],
 )
 def test_what_cannot_be_calibrated(wanted: Wanted, said_so: str) -> None:
-    here = hospital(40, 9, sex=True)
+    here = hospital(40, 9)
     members = tuple(replace(m, sex="F" if number < 14 else "M") for number, m in enumerate(here.cohort.members))
     with pytest.raises(InputError, match=said_so):
         calibrate(replace(here.cohort, members=members), here.made, CARD, wanted)

@@ -11,7 +11,7 @@ from coread.readers.calibration import GradeCalibration
 from coread.stats.conformal_margin import fit_margin
 from coread.stats.recalibrate import OrdinalCalibration, Temperature
 from coread.validation_pairs import pair
-from tests.miscalibrated import CORRELATION, LEVEL, hospital
+from tests.miscalibrated import LEVEL, PARAMETERS, hospital
 
 BEND = OrdinalCalibration(2.2, 0.8, 1)
 
@@ -21,7 +21,7 @@ def cases(patients: int, seed: int, bend: OrdinalCalibration | None = None) -> C
     pairs = pair(here.cohort, here.made)
     readings = tuple(here.made.readings[m.study] for m in pairs.members)
     fold = np.arange(patients) % 5
-    return Cases(readings, pairs.patient, fold, None, sites_of(pairs, readings, fold), as_reported(pairs), CORRELATION, LEVEL)
+    return Cases(readings, pairs.patient, fold, None, sites_of(pairs, readings, fold), as_reported(pairs), PARAMETERS, LEVEL)
 
 
 def test_sites_are_the_boxes_that_both_graded() -> None:
@@ -91,7 +91,7 @@ def test_margins_come_from_patients_whom_the_bend_did_not_see() -> None:
         how = GradeCalibration(sites.feature, sites.scale, bend, sites.rule, 1.0, 50)
         reading = made.readings[exam]
         assert reading is not None
-        bent = bent_reading(reading, [how], LEVEL, CORRELATION).total(total.name)
+        bent = bent_reading(reading, [how], LEVEL, PARAMETERS).total(total.name)
         low.append(bent.low)
         high.append(bent.high)
         truth.append(value)

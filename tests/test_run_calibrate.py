@@ -16,7 +16,6 @@ from coread.formats.table import write_table
 from coread.readers import reader
 from coread.readers.calibrated import recalibrated
 from coread.readers.card import card
-from coread.readers.totals import correlation_of
 from coread.reading import ReaderRef, Reading
 from coread.run import read_exam
 from coread.run_calibrate import Order, calibrate_model
@@ -32,7 +31,7 @@ MODEL = card("hand_svdh")
 
 def made_readings(folder: Path, change: Callable[[Reading], Reading] = lambda reading: reading) -> None:
     who = ReaderRef("model", MODEL.id, MODEL.version, MODEL.sha256)
-    for study, reading in hospital(40, 1, BEND, sex=True).made.readings.items():
+    for study, reading in hospital(40, 1, BEND).made.readings.items():
         (folder / study).mkdir(parents=True)
         write_json(change(replace(reading, uid="2.25.1", reader=who)), folder / study / "reading.json")
 
@@ -41,7 +40,7 @@ def made_readings(folder: Path, change: Callable[[Reading], Reading] = lambda re
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cohort's tables in ``north``, readings of it by the shipped card in ``read``."""
     folder = tmp_path_factory.mktemp("desk")
-    here = hospital(40, 1, BEND, sex=True)
+    here = hospital(40, 1, BEND)
     (folder / "north").mkdir()
     rows = [f"{m.study},{m.patient},{m.sex},N" for m in here.cohort.members]
     (folder / "north" / "cohort.csv").write_text("\n".join(["study,patient,sex,centre", *rows, ""]))
@@ -100,7 +99,7 @@ def test_an_exam_is_read_by_the_new_card(made: Path, exam: Path, tmp_path: Path)
     assert outcome.reading is not None
     assert ours.reader == ReaderRef("model", "hand_svdh-north", card(made).version, card(made).sha256)
     assert any("calibrated locally on 40 patients" in warning for warning in ours.warnings)
-    expected = recalibrated(theirs, calibrated.card.calibration, correlation_of(MODEL.parameters))  # type: ignore[arg-type]
+    expected = recalibrated(theirs, calibrated.card.calibration, MODEL.parameters)  # type: ignore[arg-type]
     assert [f.probabilities for f in ours.findings] == [f.probabilities for f in expected.findings]
     assert ours.totals == expected.totals
     bent = "joint_space_narrowing"  # the cohort had grades of no other feature
@@ -227,6 +226,11 @@ def test_a_table_of_readings_gives_a_card_with_intervals_alone(desk: Path, tmp_p
     done, (path, _) = calibrate_model(order(desk, tmp_path / "card", readings=tmp_path / "read.csv"))
     assert not card(path).calibration.grades  # type: ignore[union-attr]
     assert done.calibration.totals
+
+
+def test_a_name_becomes_an_id_that_every_format_can_hold(desk: Path, tmp_path: Path) -> None:
+    _, (path, _) = calibrate_model(order(desk, tmp_path / "card", name="Ärztehaus Süd (2)"))
+    assert card(path).id == "hand_svdh-arztehaus_sud_2"
 
 
 def test_a_card_is_not_calibrated_twice(made: Path, desk: Path, tmp_path: Path) -> None:

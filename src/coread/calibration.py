@@ -14,7 +14,6 @@ from coread.errors import InputError
 from coread.readers.calibrated import recalibrated
 from coread.readers.calibration import By, Calibration
 from coread.readers.card import Card
-from coread.readers.totals import correlation_of
 from coread.reading import Reading
 from coread.stats.conformal import cases_needed, dependable_cases
 from coread.stats.estimate import undefined
@@ -144,9 +143,10 @@ def calibrate(cohort: Cohort, made: Made, card: Card, wanted: Wanted | None = No
 def _enough(cohort: Cohort, patients: Ints | Sequence[str], level: float, which: str) -> None:
     found, needed = len(np.unique(np.asarray(patients))), patients_needed(level)
     if found < needed:
+        way_out = f"add {needed - found} or more" + (", join groups, or leave out --by" if which.startswith("of ") else "")
         raise InputError(
             f"{cohort.folder}: {found} patients {which}, and intervals of {level:.0%} need {needed}: with fewer, chance alone can leave "
-            f"their coverage ten points short; add {needed - found} or more"
+            f"their coverage ten points short; {way_out}"
         )
 
 
@@ -187,7 +187,7 @@ def _cases(pairs: Pairs, used: Bools, made: Made, how: tuple[Card, Wanted, tuple
         notes += [f"{total.name}: no interval, {' and '.join(short)} have it, {needed} are needed"] if short else []
     if not sites and not totals:
         raise InputError(f"nothing can be calibrated: {'; '.join(notes)}")
-    return Cases(readings, pairs.patient, fold, group, tuple(sites), tuple(totals), correlation_of(card.parameters), level), notes
+    return Cases(readings, pairs.patient, fold, group, tuple(sites), tuple(totals), card.parameters, level), notes
 
 
 def _folds(patient: Ints, used: Bools, seed: int) -> Ints:
@@ -205,7 +205,7 @@ def _left_out(cases: Cases, used: Bools, whole: Calibration) -> Iterator[tuple[i
         for exam in np.flatnonzero(used & (cases.fold == fold)):
             reading, group = cases.readings[exam], cases.group[exam] or None if cases.group else None
             if reading is not None:
-                yield int(exam), recalibrated(reading, calibration, cases.correlation, group)
+                yield int(exam), recalibrated(reading, calibration, cases.parameters, group)
 
 
 def _figures(pairs: Pairs, among: Bools, readings: Mapping[str, Reading], value: str) -> Group:

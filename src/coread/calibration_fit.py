@@ -15,7 +15,6 @@ import numpy as np
 
 from coread.readers.calibrated import bent_reading, bounds, is_graded
 from coread.readers.calibration import HALF_DIGIT, Bend, GradeCalibration, Rule, TotalCalibration, unrounded
-from coread.readers.totals import Correlation
 from coread.reading import Finding, Reading
 from coread.scoring import ItemKey
 from coread.stats.conformal import fit_sets
@@ -78,7 +77,7 @@ class Cases:
         group: (studies,) of the patient, empty where it is not known; None where intervals are for all alike.
         sites: grades, for each feature and scale that has probabilities and patients enough.
         totals: those that have patients enough, beside their reference.
-        correlation: of the errors of the sites; None where the card has none.
+        parameters: of the card, which say how the errors of sites go together.
         level: of the intervals.
     """
 
@@ -88,7 +87,7 @@ class Cases:
     group: tuple[str, ...] | None
     sites: tuple[Sites, ...]
     totals: tuple[Totals, ...]
-    correlation: Correlation | None
+    parameters: Mapping[str, float]
     level: float
 
 
@@ -200,7 +199,7 @@ def _totals(cases: Cases, among: Bools, without: Mapping[int, Sequence[GradeCali
     for exam in np.flatnonzero(among):
         reading = cases.readings[exam]
         if reading is not None:
-            bent[int(exam)] = bent_reading(reading, without[int(cases.fold[exam])], cases.level, cases.correlation)
+            bent[int(exam)] = bent_reading(reading, without[int(cases.fold[exam])], cases.level, cases.parameters)
     found = []
     for total in cases.totals:
         both = zip(total.exam, total.reference, strict=True)

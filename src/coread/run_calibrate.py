@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -99,7 +100,8 @@ def calibrate_model(order: Order, jobs: int = 1, step: Step | None = None) -> tu
 def _named(order: Order) -> str:
     """The name of the hospital as an id may have it."""
     asked = order.name if order.name is not None else order.out.resolve().name
-    name = re.sub(r"[^a-z0-9]+", "_", asked.casefold()).strip("_")
+    plain = unicodedata.normalize("NFKD", asked).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^a-z0-9]+", "_", plain.casefold()).strip("_")
     if not name:
         raise InputError(
             f"{asked!r} holds no letter or digit that a card's id can have; name the hospital with --name, such as --name north"

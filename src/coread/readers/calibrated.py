@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from coread.readers import Reader
 from coread.readers.calibration import Calibration, GradeCalibration, grades_by
 from coread.readers.rounding import shares
-from coread.readers.totals import Correlation, correlation_of, totals_with_intervals
+from coread.readers.totals import totals_with_intervals
 from coread.reading import Finding, Interval, Reading, Total
 from coread.scoring import ScoringSystem, system
 from coread.stats.conformal import SplitSet
@@ -33,7 +33,7 @@ class CalibratedReader:
             OutOfScopeError: the study is not what the reader was made for.
         """
         group = group_of(study, self.calibration)
-        found = recalibrated(self.inner.read(study), self.calibration, correlation_of(self.card.parameters), group)
+        found = recalibrated(self.inner.read(study), self.calibration, self.card.parameters, group)
         if not self.calibration.by or group is not None:
             return found
         known = ", ".join(self.calibration.groups)
@@ -58,7 +58,7 @@ def group_of(study: Study, calibration: Calibration) -> str | None:
     return next((known[name.casefold()] for name in stated if name and name.casefold() in known), None)
 
 
-def recalibrated(reading: Reading, calibration: Calibration, correlation: Correlation | None, group: str | None = None) -> Reading:
+def recalibrated(reading: Reading, calibration: Calibration, parameters: Mapping[str, float], group: str | None = None) -> Reading:
     """A reading by the parent card as the calibrated one gives it.
 
     A total that had too few patients to be calibrated loses its interval, since nobody knows here how often it holds.
@@ -66,20 +66,20 @@ def recalibrated(reading: Reading, calibration: Calibration, correlation: Correl
     Args:
         reading: with probabilities where these are to be bent.
         calibration: see there.
-        correlation: of the errors of the sites, for intervals of sums; None where the card has none.
+        parameters: of the card, for intervals of sums.
         group: of the patient, where intervals of totals are conditional; None takes the widest.
     """
-    made = bent_reading(reading, calibration.grades, calibration.level, correlation)
+    made = bent_reading(reading, calibration.grades, calibration.level, parameters)
     return replace(made, totals={name: _widened(name, total, calibration, group) for name, total in made.totals.items()})
 
 
-def bent_reading(reading: Reading, grades: Iterable[GradeCalibration], level: float, correlation: Correlation | None) -> Reading:
+def bent_reading(reading: Reading, grades: Iterable[GradeCalibration], level: float, parameters: Mapping[str, float]) -> Reading:
     """A reading with its grades calibrated and its totals summed anew, their intervals as the new probabilities give them."""
     of = system(reading.system)
     findings = _findings(reading.findings, grades, level, of)
     totals = reading.totals
-    if correlation is not None and _moved(findings, reading.findings):
-        summed = totals_with_intervals(findings, of, correlation, level)
+    if _moved(findings, reading.findings):
+        summed = totals_with_intervals(findings, of, parameters, level)
         totals = {name: summed[name] for name in totals if name in summed}
     return replace(reading, findings=findings, totals=totals)
 
@@ -93,8 +93,13 @@ def margin_of(name: str, calibration: Calibration, group: str | None) -> float |
 
 
 def bounds(total: Total) -> tuple[float, float]:
-    """The interval of a total; its value twice where it has none."""
-    return (total.value, total.value) if total.low is None or total.high is None else (total.low, total.high)
+    """The interval of a total; its value twice where it has none.
+
+    A bound at an end of the score is moved outwards by as much as the score is long: no truth lies beyond, so that side never errs, and
+    an interval from 0 up can still be narrowed from above.
+    """
+    low, high = (total.value, total.value) if total.low is None or total.high is None else (total.low, total.high)
+    return low if low > 0 else -total.maximum, high if high < total.maximum else 2 * total.maximum
 
 
 def _widened(name: str, total: Total, calibration: Calibration, group: str | None) -> Total:

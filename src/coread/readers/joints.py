@@ -19,7 +19,7 @@ from coread.readers.erosions import erosion_findings, suspicions
 from coread.readers.rounding import point
 from coread.readers.sides import decide_sides
 from coread.readers.spaces import measured_spaces, space_findings
-from coread.readers.totals import correlation_of, totals_with_intervals
+from coread.readers.totals import totals_with_intervals
 from coread.reading import Evidence, Finding, ReaderRef, Reading, Total, commonest
 from coread.scoring import Item, ScoringSystem, system
 from coread.study import Image, Study
@@ -252,6 +252,8 @@ class JointsReader:
         return self._immature(seen)
 
     def _totals(self, findings: tuple[Finding, ...]) -> Mapping[str, Total]:
-        correlation = correlation_of(self.card.parameters)
-        assert correlation is not None
-        return totals_with_intervals(findings, self.system, correlation, self.card.parameters["level"])
+        return totals_with_intervals(findings, self.system, self.card.parameters, self.card.parameters["level"])
+
+
+def _point(point: tuple[float, float]) -> tuple[float, float]:
+    return round(float(point[0]), 2), round(float(point[1]), 2)

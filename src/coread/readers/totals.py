@@ -9,26 +9,31 @@ from coread.scoring import Item, ScoringSystem
 from coread.stats.ordinal import sum_interval
 
 CORRELATION = "error_correlation"
-"""The parameter of a card by which it makes intervals of sums; with ``_FEATURE`` behind it, of sums of that feature alone."""
-Correlation = Mapping[str, float]
-"""Feature -> correlation of the errors of its sites, for totals of that feature alone; the key "" is for all others."""
+"""The parameter of a card that says how much the errors of a patient's sites go together."""
 
 
-def correlation_of(parameters: Mapping[str, float]) -> Correlation | None:
-    """The correlations that the parameters of a card state; None where it states none for all totals."""
-    found = {key.removeprefix(CORRELATION).removeprefix("_"): value for key, value in parameters.items() if key.startswith(CORRELATION)}
-    return found if "" in found else None
+def correlation_of(items: Sequence[Item], parameters: Mapping[str, float]) -> float | None:
+    """How much the errors of these items go together, see `sum_interval`; None where the card does not say.
+
+    ``FEATURE_error_correlation`` where all are of one feature that has its own, else ``error_correlation``.
+    """
+    features = {item.feature for item in items}
+    own = f"{next(iter(features))}_{CORRELATION}" if len(features) == 1 else CORRELATION
+    return parameters.get(own, parameters.get(CORRELATION))
 
 
-def totals_with_intervals(findings: Iterable[Finding], of: ScoringSystem, correlation: Correlation, level: float) -> dict[str, Total]:
+def totals_with_intervals(
+    findings: Iterable[Finding], of: ScoringSystem, parameters: Mapping[str, float], level: float
+) -> dict[str, Total]:
     """Name -> total, for every total that the findings allow.
 
-    A total that is no plain sum, or whose grades lack probabilities, has no interval.
+    A total that is no plain sum, or whose grades lack probabilities, has no interval; nor has a sum over several sites where it is not
+    known how their errors go together.
 
     Args:
         findings: grades with their probabilities; what was not graded lacks a grade.
         of: the scoring system.
-        correlation: of the errors of the sites, see `sum_interval`; it has the key "".
+        parameters: of the model's card, which say how errors go together, see `correlation_of`.
         level: of the intervals.
     """
     findings = tuple(findings)
@@ -39,12 +44,11 @@ def totals_with_intervals(findings: Iterable[Finding], of: ScoringSystem, correl
     for name, score in of.score(grades, imaged).items():
         rule = of.totals[name]
         items = [item for item in rule.items if item.key in probabilities]
-        if not items or (rule.combine, rule.gather) != ("sum", "sum"):
+        correlation = correlation_of(items, parameters)
+        if not items or (rule.combine, rule.gather) != ("sum", "sum") or (correlation is None and len(items) > 1):
             totals[name] = Total(score.value, score.maximum, sites_unreadable=score.sites_unreadable)
             continue
-        interval = sum_interval(
-            [probabilities[item.key] for item in items], [item.grades for item in items], correlation_among(items, correlation), level
-        )
+        interval = sum_interval([probabilities[item.key] for item in items], [item.grades for item in items], correlation or 0.0, level)
         totals[name] = Total(
             value=score.value,
             maximum=score.maximum,
@@ -54,9 +58,3 @@ def totals_with_intervals(findings: Iterable[Finding], of: ScoringSystem, correl
             sites_unreadable=score.sites_unreadable,
         )
     return totals
-
-
-def correlation_among(items: Sequence[Item], correlation: Correlation) -> float:
-    """That of the errors of these items: of their feature where all have one, else the one for all others."""
-    features = {item.feature for item in items}
-    return correlation.get(features.pop(), correlation[""]) if len(features) == 1 else correlation[""]
