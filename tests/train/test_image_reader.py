@@ -24,6 +24,7 @@ from coread.run_validation import Order as Validating  # noqa: E402
 from coread.run_validation import validate_model  # noqa: E402
 from coread.train import export  # noqa: E402
 from coread.train.image_reader import Order, train_reader  # noqa: E402
+from coread.train.plan import read_plan  # noqa: E402
 from coread.vision.evidence_map import map_values  # noqa: E402
 from tests.train.cue_cohort import RECIPE, patch_image, write_cohort  # noqa: E402
 
@@ -178,3 +179,33 @@ def test_a_foreign_folder_and_a_label_out_of_range_are_one_sentence(work: Path, 
     table.write_text("\n".join(lines) + "\n")
     with pytest.raises(InputError, match=r"readings\.csv: row 4"):
         open_cohort(tmp_path / "cohort")
+
+
+def test_leaving_a_centre_out_makes_a_reader_and_a_table_of_folds(work: Path) -> None:
+    out = work / "centres"
+    outcome = train_reader(Order(str(work / "short.toml"), work / "cohort", out, simulated=True, command="x", leave_out="centre"))
+    rows = [line.split(",") for line in (out / "folds.csv").read_text().splitlines()]
+    assert len(rows) == 1 + 160  # the test part is not among them
+    assert {row[2] for row in rows[1:]} == {"north", "south"}
+    assert all(sum(map(float, row[4:])) == pytest.approx(1, abs=1e-4) for row in rows[1:])
+    assert {figure.n for figure in outcome.figures if figure.name == "same grade"} == {160}
+    card = reader(out / "card.toml").card
+    assert "each by networks and a calibration without its centre" in card.figures[0].of
+
+
+def test_two_processes_learn_what_one_does(work: Path) -> None:
+    text = RECIPE.replace("epochs = 40", "epochs = 4").replace("blocks = 1", 'blocks = 1, norm = "group"') + "dropout = 0.0\n"
+    (work / "two.toml").write_text(text)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *command(work, "two.toml", "two")[1:]]
+    subprocess.run(torchrun, check=True, capture_output=True, env=environment, timeout=120)
+    subprocess.run(command(work, "two.toml", "one"), check=True, capture_output=True, env=environment)
+    curves = [(work / name / "training" / "curve.csv").read_text().splitlines()[1:] for name in ("one", "two")]
+    one, two = (np.array([float(line.split(",")[2]) for line in lines]) for lines in curves)
+    np.testing.assert_allclose(one, two, rtol=1e-3)
+
+
+def test_the_recipe_of_the_docs_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "train.md").read_text()
+    (tmp_path / "gland.toml").write_text(page.split("```toml\n")[1].split("```")[0])
+    assert read_plan(tmp_path / "gland.toml")[0].learning.loss == "coral"

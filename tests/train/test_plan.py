@@ -36,8 +36,8 @@ def test_shipped_recipes_are_recipes(name: str) -> None:
     ("old", "new", "said"),
     [
         ('loss = "coral"', 'loss = "hinge"', r"recipe.toml \[learning\]: 'loss' must be one of nominal, soft, coral, corn"),
-        ("epochs = 12", "epochs = -1", r"\[learning\]: epochs must be from 0"),
-        ("epochs = 12", 'epochs = "many"', "'epochs' must be int, got 'many'"),
+        ("epochs = 40", "epochs = -1", r"\[learning\]: epochs must be from 0"),
+        ("epochs = 40", 'epochs = "many"', "'epochs' must be int, got 'many'"),
         ("batch = 16", "bach = 16", "unknown key 'bach'"),
         ("[network]", "[netwrok]", "unknown key 'netwrok'; did you mean network"),
         ('licence = "none"', "", "'licence' must be a text"),

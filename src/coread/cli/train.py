@@ -19,6 +19,8 @@ def train(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run; one that was begun goes on.", parser=a_path)],
     plan: Annotated[Path | None, typer.Option("--plan", help="A plan to follow in place of the recipe's.", parser=a_path)] = None,
     plan_only: Annotated[bool, typer.Option("--plan-only", help="Look at the cohort, write the plan and stop.")] = False,
+    folds: Annotated[int, typer.Option(help="Folds of patients that the figures and the calibration come from.", min=0, max=50)] = 0,
+    leave_out: Annotated[str, typer.Option("--leave-out", help="A column of cohort.csv, such as centre: each value is a fold.")] = "",
     simulated: Annotated[bool, typer.Option("--simulated", help="The images are simulated; the card's figures will say so.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -32,8 +34,10 @@ def train(
     from coread.report.training_page import write_training_page
 
     words = ["coread", "train", str(plan or recipe), "--cohort", str(cohort), "-o", str(output)]
+    words += ["--folds", str(folds)] if folds else []
+    words += ["--leave-out", leave_out] if leave_out else []
     words += ["--simulated"] if simulated else []
-    order = Order(str(plan or recipe), cohort, output, plan_only, simulated, shlex.join(words))
+    order = Order(str(plan or recipe), cohort, output, plan_only, simulated, shlex.join(words), folds, leave_out)
     with _Bar(as_json) as bar:
         outcome = train_reader(order, Reporter(bar.stage, bar.tick, (lambda _line: None) if as_json else bar.say))
     written = [*outcome.written]

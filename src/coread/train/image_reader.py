@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from coread.cohort import Cohort, open_cohort
 from coread.errors import InputError, not_written
@@ -20,10 +22,11 @@ from coread.train.cases import TEST, Labels, labelled
 from coread.train.drawn import drawn_images
 from coread.train.examples import examples
 from coread.train.fingerprint import Fingerprint, fingerprint
+from coread.train.folds import cross_calibrated, fold_names, out_of_fold
 from coread.train.images import Images, prepared
 from coread.train.learn import Taught, Told, case_probabilities, image_outputs, new_grader, teach
 from coread.train.loop import Progress
-from coread.train.measure import Figure, HeldOut, abstention, confusion, coverage, figures, reliability
+from coread.train.measure import Figure, HeldOut, abstention, confusion, coverage, figures, reliability, set_figures
 from coread.train.model_files import MODEL, Facts, Said, refuse_difference, said_by_model, write_card, write_model
 from coread.train.parallel import is_first, processes
 from coread.train.plan import Plan, complete, plan_toml, read_plan
@@ -31,7 +34,9 @@ from coread.train.scope_check import fit_scope, limit_of
 from coread.train.split import CALIBRATION, TRAINING, VALIDATION, check_parts, parts
 
 PLAN, FINGERPRINT, SPLIT, DOCUMENT, LOCK = "plan.toml", "fingerprint.json", "split.csv", "training.json", "started.json"
+FOLDS = "folds.csv"
 MAP_QUANTILE = 0.95
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class Order:
         cohort: folder of the cohort.
         out: folder of the run.
         plan_only: stop after fingerprint and plan.
+        folds: folds of patients that the figures come from; 0 holds one part out.
+        leave_out: column of ``cohort.csv`` whose values are the folds, such as ``centre``; empty for none.
         simulated: whether the images are simulated; the card's figures say so.
         command: the command line, for the card.
     """
@@ -53,6 +60,13 @@ class Order:
     plan_only: bool = False
     simulated: bool = False
     command: str = ""
+    folds: int = 0
+    leave_out: str = ""
+
+    @property
+    def crossed(self) -> bool:
+        """Whether the figures come from folds."""
+        return bool(self.folds or self.leave_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,15 @@ class Material:
         return "nominal" if self.plan.learning.loss == "nominal" else "ordinal"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibrated:
+    """Held-out cases with their calibration and what its sets cover."""
+
+    held: HeldOut
+    doubt: Doubt
+    coverage: tuple[Figure, Figure]
+
+
 def train_reader(order: Order, reporter: Reporter | None = None) -> Outcome:
     """Everything from a cohort's folder to a reader in ``order.out``; goes on where it was stopped.
 
@@ -107,6 +130,7 @@ def train_reader(order: Order, reporter: Reporter | None = None) -> Outcome:
     if plan.network.init:
         plan = replace(plan, network=replace(plan.network, init=str((path.parent / plan.network.init).resolve())))
     cohort = open_cohort(order.cohort)
+    cohort.check_columns([order.leave_out] if order.leave_out else [])
     labels = Labels(system(plan.task.system), plan.task.feature, plan.task.site, plan.task.reference or None)
     cases, notes = labelled(cohort, labels)
     _make(order.out)
@@ -115,26 +139,30 @@ def train_reader(order: Order, reporter: Reporter | None = None) -> Outcome:
         done = iter(range(1, len(cases) + 1))
         found = fingerprint(cohort, cases, lambda: reporter.tick(next(done)))
         plan = complete(plan, found)
+        if order.crossed:
+            plan = replace(plan, split=replace(plan.split, calibration=0.0))
         part = parts(found, plan)
         notes = (*notes, *found.notes)
         written = _write_plan(order, plan, found, part, labels)
         if order.plan_only:
             return Outcome(written, (), notes)
-        notes = (*notes, *check_parts(found, part, plan))
+        notes = (*notes, *check_parts(found, part, plan, not order.crossed))
         _lock(order.out, plan, cohort)
         reporter.stage("preparing", len(found.cases))
         ready = iter(range(1, len(found.cases) + 1))
         images = prepared(cohort, found, plan.preparation, order.out, lambda: reporter.tick(next(ready)))
         material = Material(plan, order.out, found, images, labels.grades)
-        made, measured = _one_reader(order, material, part, reporter, notes)
+        crossed = _crossed(order, cohort, material, part, reporter) if order.crossed else None
+        made, measured = _one_reader(order, material, part, (reporter, crossed), notes)
     return Outcome((*written, *made), measured, notes)
 
 
 def _one_reader(
-    order: Order, material: Material, part: Sequence[str], reporter: Reporter, notes: Sequence[str]
+    order: Order, material: Material, part: Sequence[str], beside: tuple[Reporter, Calibrated | None], notes: Sequence[str]
 ) -> tuple[tuple[Path, ...], tuple[Figure, ...]]:
-    """Trains on the training part, stops by validation, calibrates and measures on the held-out patients, and writes the reader."""
+    """Trains on the training part, stops by validation, calibrates and measures on held-out patients or folds, writes the reader."""
     plan, out = material.plan, order.out
+    reporter, crossed = beside
     learned, stopped, held = ([k for k, p in enumerate(part) if p == name] for name in (TRAINING, VALIDATION, CALIBRATION))
     grader = new_grader(plan, len(material.grades), out)
     reporter.stage("learning", 1)
@@ -142,13 +170,15 @@ def _one_reader(
     if not is_first():
         return (), ()
     reporter.stage("calibrating", 1)
+    if crossed:
+        held = stopped
     taught = material.taught(held)
     scope = fit_scope(image_outputs(grader, material.taught(learned).images)[1])
     write_model(grader, scope, plan, out)
     said = said_by_model(out / MODEL, taught.images, plan.augment.mirror)
     mirrored = image_outputs(grader, taught.images, plan.augment.mirror)[0]
     refuse_difference(said, mirrored, out / MODEL)
-    judged = _held_out(material, held, case_probabilities(grader, taught.images, plan.augment.mirror))
+    judged = crossed or _held_out(material, held, case_probabilities(grader, taught.images, plan.augment.mirror))
     parameters, more = _parameters(material, said, out)
     measured = (*figures(judged.held), *judged.coverage, *more)
     patients = len(np.unique(judged.held.patients))
@@ -156,12 +186,11 @@ def _one_reader(
     facts = Facts(
         parameters=parameters,
         figures=measured,
-        of=f"{len(held)} studies of {patients} patients held out of learning and stopping, cohort {order.cohort.resolve().name}; "
-        "the calibration was fitted on them, coverage by a calibration without the patient",
+        of=_measured_on(order, judged, patients),
         kind="simulated" if order.simulated else "real",
         command=order.command,
         centres=_centres(material.found, learned),
-        trained=f"Cohort {order.cohort.resolve().name}: {counts}, {len(held)} to calibrate.",
+        trained=f"Cohort {order.cohort.resolve().name}: {counts}, {len(judged.held.truth)} to calibrate.",
         not_tested=_untested(material.found, part),
     )
     card = write_card(plan, judged.doubt, facts, out)
@@ -178,18 +207,76 @@ def _one_reader(
         "grades": list(material.grades),
         "reliability": reliability(judged.held),
         "abstention": abstention(judged.held),
-        "examples": examples(judged.held, [material.found.cases[k].study for k in held], taught.images, (said, parameters["map_scale"])),
+        "examples": [] if crossed else _examples(material, judged, held, (said, parameters["map_scale"])),
     }
     return (out / MODEL, card, write_document(out / DOCUMENT, document)), measured
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Calibrated:
-    """Held-out cases with their calibration and what its sets cover."""
+def _crossed(order: Order, cohort: Cohort, material: Material, part: Sequence[str], reporter: Reporter) -> Calibrated:
+    """Every case outside the test part judged by a network of the other folds, kept in ``folds/``, with the calibration of all."""
+    plan, found = material.plan, material.found
+    cases = [k for k, name in enumerate(part) if name in (TRAINING, VALIDATION)]
+    facts = {member.study: member.facts for member in cohort.members}
+    column = [facts[found.cases[k].study].get(order.leave_out, "") for k in cases] if order.leave_out else []
+    names = fold_names(found, cases, order.folds, column)
 
-    held: HeldOut
-    doubt: Doubt
-    coverage: tuple[Figure, Figure]
+    def judge(name: str, learned: list[int], stopped: list[int], held: list[int]) -> Floats:
+        reporter.say(f"{name}: {len(learned)} studies to learn from, {len(stopped)} to stop by, {len(held)} held out")
+        grader = new_grader(plan, len(material.grades), material.folder)
+        run = material.folder / "folds" / re.sub(r"[^\w.-]+", "_", name)
+        teach(grader, plan, (material.taught(learned), material.taught(stopped)), run, told_by(reporter))
+        return case_probabilities(grader, material.taught(held).images, plan.augment.mirror)
+
+    said = out_of_fold(found, plan, cases, names, judge)
+    truth = material.taught(cases).truth
+    level = plan.calibration.level
+    try:
+        shares, inside = cross_calibrated(truth, said, names, material.kind, level)
+        doubt = fit_doubt(truth, said, material.kind, level)
+    except ValueError as error:
+        raise InputError(
+            f"{cohort.folder}: the folds cannot be calibrated: {error}; lower [calibration] level or use fewer folds"
+        ) from None
+    patients = np.array([found.groups[k] for k in cases])
+    _write_folds(material, cases, names, shares)
+    held = HeldOut(truth, shares, patients, material.grades, material.kind)
+    return Calibrated(held, doubt, set_figures(truth, inside, patients, level))
+
+
+def _write_folds(material: Material, cases: Sequence[int], names: Sequence[str], shares: Floats) -> None:
+    """``folds.csv``: each study's fold, reference and calibrated probabilities."""
+    if not is_first():
+        return
+    rows = [",".join(("study", "patient", "fold", "grade", *(f"p{grade:g}" for grade in material.grades)))]
+    for k, name, said in zip(cases, names, shares, strict=True):
+        case = material.found.cases[k]
+        grade = f"{material.grades[case.grade]:g}"
+        rows.append(",".join([_cell(case.study), _cell(case.patient), _cell(name), grade, *(f"{p:.6f}" for p in said)]))
+    path = material.folder / FOLDS
+    try:
+        path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise not_written(path, error) from None
+
+
+def _measured_on(order: Order, judged: Calibrated, patients: int) -> str:
+    studies, name = f"{len(judged.held.truth)} studies of {patients} patients", order.cohort.resolve().name
+    if order.leave_out:
+        return f"{studies}, cohort {name}, each by networks and a calibration without its {order.leave_out}; not the shipped network itself"
+    if order.folds:
+        return (
+            f"{studies}, cohort {name}, in {order.folds} folds, each by a network and a calibration without its patient; "
+            "not the shipped network itself"
+        )
+    return (
+        f"{studies} held out of learning and stopping, cohort {name}; the calibration was fitted on them, "
+        "coverage by a calibration without the patient"
+    )
+
+
+def _examples(material: Material, judged: Calibrated, held: Sequence[int], shown: tuple[Said, float]) -> list[dict[str, Any]]:
+    names = [material.found.cases[k].study for k in held]
+    return examples(judged.held, names, material.taught(held).images, shown)
 
 
 def _held_out(material: Material, cases: Sequence[int], said: Any) -> Calibrated:

@@ -51,7 +51,6 @@ class Shape:
     border: float = 0.0
     low: float = 0.5
     high: float = 99.5
-    blank_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
