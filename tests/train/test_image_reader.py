@@ -16,13 +16,16 @@ from PIL import Image
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install coread[train]")
 
+from safetensors import SafetensorError  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
+
 from coread.cohort import open_cohort  # noqa: E402
 from coread.errors import DefinitionError, InputError, OutOfScopeError  # noqa: E402
 from coread.formats.open import open_study  # noqa: E402
 from coread.readers import reader  # noqa: E402
 from coread.run_validation import Order as Validating  # noqa: E402
 from coread.run_validation import validate_model  # noqa: E402
-from coread.train import export  # noqa: E402
+from coread.train import export, loop  # noqa: E402
 from coread.train.image_reader import Order, train_reader  # noqa: E402
 from coread.train.plan import read_plan  # noqa: E402
 from coread.vision.evidence_map import map_values  # noqa: E402
@@ -166,6 +169,28 @@ def test_an_export_that_differs_from_torch_is_refused(work: Path, monkeypatch: p
     monkeypatch.setattr(export, "Network", Off)
     with pytest.raises(DefinitionError, match="the exported network differs from the trained one"):
         train_reader(Order(str(work / "short.toml"), work / "cohort", work / "differs"))
+
+
+def test_a_full_disk_is_one_sentence_and_the_run_goes_on_when_there_is_room(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = work / "full"
+    written: list[Path] = []
+
+    def full(tensors: object, path: Path, metadata: object = None) -> None:
+        written.append(path)
+        if len(written) > 3:
+            raise SafetensorError("I/O error: No space left on device (os error 28)")
+        save_file(tensors, path, metadata=metadata)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "save_file", full)
+        with pytest.raises(
+            InputError, match=r"safetensors: cannot be written: .*No space left on device.*goes on from the last checkpoint"
+        ):
+            train_reader(Order(str(work / "short.toml"), work / "cohort", out))
+    assert not list((out / "training").glob(".*.part"))
+    assert (out / "training" / "checkpoint.safetensors").is_file()
+    train_reader(Order(str(work / "short.toml"), work / "cohort", out))
+    assert (out / "card.toml").is_file()
 
 
 def test_a_foreign_folder_and_a_label_out_of_range_are_one_sentence(work: Path, tmp_path: Path) -> None:

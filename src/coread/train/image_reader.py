@@ -31,7 +31,7 @@ from coread.train.model_files import MODEL, Facts, Said, refuse_difference, said
 from coread.train.parallel import is_first, processes
 from coread.train.plan import Plan, complete, plan_toml, read_plan
 from coread.train.scope_check import fit_scope, limit_of
-from coread.train.split import CALIBRATION, TRAINING, VALIDATION, check_parts, parts
+from coread.train.split import CALIBRATION, TRAINING, VALIDATION, check_parts, missing_grades, parts
 
 PLAN, FINGERPRINT, SPLIT, DOCUMENT, LOCK = "plan.toml", "fingerprint.json", "split.csv", "training.json", "started.json"
 FOLDS = "folds.csv"
@@ -222,6 +222,9 @@ def _crossed(order: Order, cohort: Cohort, material: Material, part: Sequence[st
 
     def judge(name: str, learned: list[int], stopped: list[int], held: list[int]) -> Floats:
         reporter.say(f"{name}: {len(learned)} studies to learn from, {len(stopped)} to stop by, {len(held)} held out")
+        absent = missing_grades([found.cases[k] for k in learned], material.grades)
+        if absent:
+            reporter.say(f"{name}: none of its studies to learn from has the grade {', '.join(absent)}; it will never be said")
         grader = new_grader(plan, len(material.grades), material.folder)
         run = material.folder / "folds" / re.sub(r"[^\w.-]+", "_", name)
         teach(grader, plan, (material.taught(learned), material.taught(stopped)), run, told_by(reporter))

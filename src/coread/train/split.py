@@ -83,7 +83,7 @@ def check_parts(found: Fingerprint, part: Sequence[str], plan: Plan, calibrating
             f"{len(patients[CALIBRATION])} patients are held out for calibration, sets of level {plan.calibration.level:g} need {needed}: "
             "raise [split] calibration, lower [calibration] level, or use --folds, which calibrates on every patient"
         )
-    missing = _missing([cases[k] for k, p in enumerate(part) if p == TRAINING], len(cases[0].shares))
+    missing = missing_grades([cases[k] for k, p in enumerate(part) if p == TRAINING], range(len(cases[0].shares)))
     if missing:
         notes.append(f"no case of the training part has the grade{'s' if len(missing) > 1 else ''} {', '.join(missing)}: never learned")
     left = sum(p == LEFT_OUT for p in part)
@@ -92,5 +92,6 @@ def check_parts(found: Fingerprint, part: Sequence[str], plan: Plan, calibrating
     return notes
 
 
-def _missing(cases: Sequence[Case], grades: int) -> list[str]:
-    return [str(k) for k in range(grades) if not any(case.shares[k] > 0 for case in cases)]
+def missing_grades(cases: Sequence[Case], grades: Sequence[float]) -> list[str]:
+    """The grades that none of the cases has."""
+    return [f"{grade:g}" for k, grade in enumerate(grades) if not any(case.shares[k] > 0 for case in cases)]
