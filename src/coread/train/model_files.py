@@ -110,7 +110,7 @@ def refuse_difference(said: Said, probabilities: Floats, path: Path) -> None:
 
 def write_card(plan: Plan, doubt: Doubt, facts: Facts, folder: Path) -> Path:
     """``card.toml`` beside the model."""
-    digest = hashlib.sha256((folder / MODEL).read_bytes()).hexdigest()
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (MODEL, WEIGHTS)}
     kind = "nominal" if plan.learning.loss == "nominal" else "ordinal"
     task, shape = plan.task, plan.input
     heading = {
@@ -139,8 +139,10 @@ def write_card(plan: Plan, doubt: Doubt, facts: Facts, folder: Path) -> Path:
         "low": shape.low,
         "high": shape.high,
     }
-    weights = {"file": MODEL, "sha256": digest, "licence": plan.licence, "trained_on": "; ".join(plan.training)}
-    lines = [f"# Made by `{facts.command}`.", *_pairs(heading), "", "[input]", *_pairs(given), "", "[weights.image]", *_pairs(weights)]
+    rights = {"licence": plan.licence, "trained_on": "; ".join(plan.training)}
+    lines = [f"# Made by `{facts.command}`.", *_pairs(heading), "", "[input]", *_pairs(given), "", "[weights.image]"]
+    lines += [*_pairs({"file": MODEL, "sha256": digests[MODEL], **rights})]
+    lines += ["", "[weights.gradients]", *_pairs({"file": WEIGHTS, "sha256": digests[WEIGHTS], **rights})]
     lines += ["", "[parameters]", *_pairs({**doubt.parameters(), **facts.parameters})]
     for figure in facts.figures:
         if figure.value is None:
