@@ -10,7 +10,7 @@ import traceback
 
 import typer
 
-from coread.cli import agree, check, compare, correct, demo, explain, listing, read, report, sign, train, validate
+from coread.cli import agree, check, compare, correct, demo, explain, listing, pretrain, read, report, sign, train, validate
 from coread.errors import CoreadError
 from coread.printable import printable
 
@@ -38,6 +38,7 @@ app.command("sign")(sign.sign)
 app.command("compare")(compare.compare)
 app.command("validate")(validate.validate)
 app.command("train")(train.train)
+app.command("pretrain")(pretrain.pretrain)
 app.command("explain")(explain.explain)
 app.command("demo")(demo.demo)
 

@@ -50,6 +50,7 @@ class Order:
         plan_only: stop after fingerprint and plan.
         folds: folds of patients that the figures come from; 0 holds one part out.
         leave_out: column of ``cohort.csv`` whose values are the folds, such as ``centre``; empty for none.
+        init: weights to start from, in place of the recipe's.
         simulated: whether the images are simulated; the card's figures say so.
         command: the command line, for the card.
     """
@@ -62,6 +63,7 @@ class Order:
     command: str = ""
     folds: int = 0
     leave_out: str = ""
+    init: Path | None = None
 
     @property
     def crossed(self) -> bool:
@@ -127,8 +129,9 @@ def train_reader(order: Order, reporter: Reporter | None = None) -> Outcome:
     """
     reporter = reporter or Reporter()
     plan, path = read_plan(order.recipe)
-    if plan.network.init:
-        plan = replace(plan, network=replace(plan.network, init=str((path.parent / plan.network.init).resolve())))
+    if order.init or plan.network.init:
+        start = (order.init or path.parent / plan.network.init).resolve()
+        plan = replace(plan, network=replace(plan.network, init=str(start)))
     cohort = open_cohort(order.cohort)
     cohort.check_columns([order.leave_out] if order.leave_out else [])
     labels = Labels(system(plan.task.system), plan.task.feature, plan.task.site, plan.task.reference or None)
