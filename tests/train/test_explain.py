@@ -14,7 +14,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 from coread.errors import DefinitionError  # noqa: E402
 from coread.formats.open import open_study  # noqa: E402
 from coread.train.explain import METHODS, _direction, _score, blurred, explain, integrated_gradients, load_grader  # noqa: E402
-from coread.train.image_reader import Order, train_reader  # noqa: E402
+from coread.train.image_reader import train_reader  # noqa: E402
+from coread.train.order import Order  # noqa: E402
 from coread.vision.evidence_map import map_values  # noqa: E402
 from tests.train.cue_cohort import RECIPE, SIZE, patch_image, write_cohort  # noqa: E402
 

@@ -26,7 +26,8 @@ from coread.readers import reader  # noqa: E402
 from coread.run_validation import Order as Validating  # noqa: E402
 from coread.run_validation import validate_model  # noqa: E402
 from coread.train import export, loop  # noqa: E402
-from coread.train.image_reader import Order, train_reader  # noqa: E402
+from coread.train.image_reader import train_reader  # noqa: E402
+from coread.train.order import Order  # noqa: E402
 from coread.train.plan import read_plan  # noqa: E402
 from coread.vision.evidence_map import map_values  # noqa: E402
 from tests.train.cue_cohort import RECIPE, patch_image, write_cohort  # noqa: E402

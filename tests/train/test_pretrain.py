@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 from safetensors.torch import load_file  # noqa: E402
 
 from coread.errors import DefinitionError, InputError  # noqa: E402
-from coread.train.image_reader import Reporter  # noqa: E402
 from coread.train.learn import new_grader  # noqa: E402
+from coread.train.order import Reporter  # noqa: E402
 from coread.train.plan import read_plan  # noqa: E402
 from coread.train.pretrain import PretrainOrder, contrast, pretrain  # noqa: E402
 from tests.train.cue_cohort import RECIPE  # noqa: E402

@@ -21,7 +21,7 @@ def pretrain(
 ) -> None:
     """Learn from images without labels (SimCLR) and write weights that a recipe may start from with [network] init."""
     try:
-        from coread.train.image_reader import Reporter
+        from coread.train.order import Reporter
         from coread.train.pretrain import PretrainOrder
         from coread.train.pretrain import pretrain as learn
     except ModuleNotFoundError as error:

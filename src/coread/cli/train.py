@@ -29,7 +29,8 @@ def train(
 ) -> None:
     """Train a reader: look at the cohort, plan, learn, calibrate on held-out patients, and write model, card and report."""
     try:
-        from coread.train.image_reader import Order, Reporter, train_reader
+        from coread.train.image_reader import train_reader
+        from coread.train.order import Order, Reporter
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in ("torch", "onnx", "safetensors"):
             raise MissingDependencyError(f"training needs {error.name}: pip install 'coread[train]'") from None

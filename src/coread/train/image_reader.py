@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,60 +22,20 @@ from coread.train.examples import examples
 from coread.train.fingerprint import Fingerprint, fingerprint
 from coread.train.folds import cross_calibrated, fold_names, out_of_fold
 from coread.train.images import Images, prepared
-from coread.train.learn import Taught, Told, case_probabilities, image_outputs, new_grader, teach
-from coread.train.loop import Progress
+from coread.train.learn import Taught, case_probabilities, image_outputs, new_grader, teach
 from coread.train.measure import Figure, HeldOut, abstention, confusion, coverage, figures, reliability, set_figures
 from coread.train.model_files import MODEL, Facts, Said, refuse_difference, said_by_model, write_card, write_model
+from coread.train.order import Order, Reporter, told_by
 from coread.train.parallel import is_first, processes
-from coread.train.plan import Plan, complete, plan_toml, read_plan
+from coread.train.plan import Plan, complete, read_plan
+from coread.train.run_files import cell, lock, make_folder, write_document, write_plan
 from coread.train.scope_check import fit_scope, limit_of
 from coread.train.split import CALIBRATION, TRAINING, VALIDATION, check_parts, missing_grades, parts
 
-PLAN, FINGERPRINT, SPLIT, DOCUMENT, LOCK = "plan.toml", "fingerprint.json", "split.csv", "training.json", "started.json"
+DOCUMENT = "training.json"
 FOLDS = "folds.csv"
 MAP_QUANTILE = 0.95
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to train.
-
-    Attributes:
-        recipe: a shipped recipe by its stem, or the path of a recipe or plan.
-        cohort: folder of the cohort.
-        out: folder of the run.
-        plan_only: stop after fingerprint and plan.
-        folds: folds of patients that the figures come from; 0 holds one part out.
-        leave_out: column of ``cohort.csv`` whose values are the folds, such as ``centre``; empty for none.
-        init: weights to start from, in place of the recipe's.
-        simulated: whether the images are simulated; the card's figures say so.
-        command: the command line, for the card.
-    """
-
-    recipe: str
-    cohort: Path
-    out: Path
-    plan_only: bool = False
-    simulated: bool = False
-    command: str = ""
-    folds: int = 0
-    leave_out: str = ""
-    init: Path | None = None
-
-    @property
-    def crossed(self) -> bool:
-        """Whether the figures come from folds."""
-        return bool(self.folds or self.leave_out)
-
-
-@dataclass(frozen=True, slots=True)
-class Reporter:
-    """Who is told how far a training is: the name of a stage with its steps, each step done, and lines to read."""
-
-    stage: Callable[[str, int], None] = lambda _name, _count: None
-    tick: Callable[[int], None] = lambda _done: None
-    say: Callable[[str], None] = lambda _line: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +94,7 @@ def train_reader(order: Order, reporter: Reporter | None = None) -> Outcome:
     cohort.check_columns([order.leave_out] if order.leave_out else [])
     labels = Labels(system(plan.task.system), plan.task.feature, plan.task.site, plan.task.reference or None)
     cases, notes = labelled(cohort, labels)
-    _make(order.out)
+    make_folder(order.out)
     with processes():
         reporter.stage("opening", len(cases))
         done = iter(range(1, len(cases) + 1))
@@ -146,11 +104,11 @@ def train_reader(order: Order, reporter: Reporter | None = None) -> Outcome:
             plan = replace(plan, split=replace(plan.split, calibration=0.0))
         part = parts(found, plan)
         notes = (*notes, *found.notes)
-        written = _write_plan(order, plan, found, part, labels)
+        written = write_plan(order, plan, found, part, labels)
         if order.plan_only:
             return Outcome(written, (), notes)
         notes = (*notes, *check_parts(found, part, plan, not order.crossed))
-        _lock(order.out, plan, cohort)
+        lock(order.out, plan, cohort)
         reporter.stage("preparing", len(found.cases))
         ready = iter(range(1, len(found.cases) + 1))
         images = prepared(cohort, found, plan.preparation, order.out, lambda: reporter.tick(next(ready)))
@@ -257,7 +215,7 @@ def _write_folds(material: Material, cases: Sequence[int], names: Sequence[str],
     for k, name, said in zip(cases, names, shares, strict=True):
         case = material.found.cases[k]
         grade = f"{material.grades[case.grade]:g}"
-        rows.append(",".join([_cell(case.study), _cell(case.patient), _cell(name), grade, *(f"{p:.6f}" for p in said)]))
+        rows.append(",".join([cell(case.study), cell(case.patient), cell(name), grade, *(f"{p:.6f}" for p in said)]))
     path = material.folder / FOLDS
     try:
         path.write_text("\n".join(rows) + "\n", encoding="utf-8")
@@ -311,35 +269,6 @@ def _parameters(material: Material, said: Said, out: Path) -> tuple[dict[str, fl
     return {"scope_limit": round(limit, 6), "map_scale": round(scale, 6)}, (passed, refused)
 
 
-def told_by(reporter: Reporter) -> Told:
-    """The reporter as the learning tells it."""
-    started = [False]
-
-    def tick(done: int, count: int) -> None:
-        if not started[0]:
-            started[0] = True
-            reporter.stage("learning", count)
-        reporter.tick(done)
-
-    def say(progress: Progress) -> None:
-        error = f", validation error {progress.figures['validation']:.4f}" if "validation" in progress.figures else ""
-        reporter.say(f"update {progress.step}: loss {progress.loss:.4f}{error}")
-
-    return Told(tick, say)
-
-
-def write_document(path: Path, document: dict[str, Any]) -> Path:
-    """A JSON document that is there as a whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise not_written(path, error) from None
-    return path
-
-
 def _centres(found: Fingerprint, cases: Sequence[int]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found.cases[k].centre for k in cases if found.cases[k].centre))
 
@@ -349,60 +278,3 @@ def _untested(found: Fingerprint, part: Sequence[str]) -> list[str]:
     if TEST in part:
         notes.append(f"The {list(part).count(TEST)} studies of the test part: `coread validate` on this card does that.")
     return notes
-
-
-def _make(out: Path) -> None:
-    try:
-        if out.is_dir() and any(out.iterdir()) and not (out / PLAN).exists():
-            raise InputError(f"{out}: holds files that `coread train` did not write; choose another folder with -o")
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{out}: the folder cannot be made: {error.strerror or error}; choose another with -o") from None
-
-
-def _write_plan(order: Order, plan: Plan, found: Fingerprint, part: Sequence[str], labels: Labels) -> tuple[Path, ...]:
-    """``plan.toml``, ``fingerprint.json`` and ``split.csv``, which says who is in which part."""
-    if not is_first():
-        return ()
-    told = found.told(labels.grades)
-    heading = (
-        f"The plan of a training: {told['studies']} studies of {told['patients']} patients in {order.cohort.resolve().name}.",
-        "Change a value and give this file in place of the recipe: `coread train plan.toml --cohort COHORT -o RUN`.",
-        f"Grades {told['grades']}, centres {told['centres']}.",
-    )
-    rows = [",".join(("study", "patient", "centre", "grade", "part"))]
-    rows += [
-        ",".join(_cell(text) for text in (case.study, case.patient, case.centre, f"{labels.grades[case.grade]:g}", name))
-        for case, name in zip(found.cases, part, strict=True)
-    ]
-    texts = {PLAN: plan_toml(plan, heading), FINGERPRINT: json.dumps(told, indent=1), SPLIT: "\n".join(rows) + "\n"}
-    for name, text in texts.items():
-        try:
-            (order.out / name).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise not_written(order.out / name, error) from None
-    return tuple(order.out / name for name in texts)
-
-
-def _cell(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n') else text
-
-
-def _lock(out: Path, plan: Plan, cohort: Cohort) -> None:
-    """Pass where the folder's training, if one began, is of this plan and cohort: a checkpoint of another would be taken up."""
-    tables = [hashlib.sha256((cohort.folder / name).read_bytes()).hexdigest() for name in ("cohort.csv", "readings.csv")]
-    mine = {"plan": hashlib.sha256(plan_toml(plan).encode()).hexdigest(), "cohort": tables}
-    path = out / LOCK
-    if not path.is_file():
-        if is_first():
-            write_document(path, mine)
-        return
-    try:
-        there = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        there = {}
-    if there != mine:
-        raise InputError(
-            f"{out}: holds a training by another plan or of another cohort; choose another folder with -o, "
-            f"or remove {path.name} and the folder training in it to begin anew"
-        )

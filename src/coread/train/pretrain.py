@@ -23,8 +23,8 @@ from coread.errors import CoreadError, InputError, not_written
 from coread.formats.open import find_exams
 from coread.train.augment import changed, draw_change
 from coread.train.fingerprint import flat_images
-from coread.train.image_reader import Reporter, told_by
 from coread.train.loop import Watch, fit
+from coread.train.order import Reporter, told_by
 from coread.train.parallel import device
 from coread.train.plan import Plan, read_plan
 from coread.train.recipe import Training, build_network
