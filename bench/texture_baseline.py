@@ -1,8 +1,9 @@
 """A plain baseline beside a cross-validated training: texture and logistic regression in the same folds, with the paired difference.
 
-python bench/texture_baseline.py COHORT RUN [LEAST]
+python bench/texture_baseline.py COHORT RUN [LEAST [OTHER]]
 
-RUN is the folder of `coread train ... --folds N` or `--leave-out COLUMN`; LEAST the grade from which a case counts as positive (1).
+RUN is the folder of `coread train ... --folds N` or `--leave-out COLUMN`; LEAST the grade from which a case counts as positive (1);
+OTHER a further run over the same cohort, whose difference to RUN is told too.
 The features know the image alone (no size, no centre): grey statistics, local binary patterns and co-occurrence at three scales of the
 input that the network takes. The strength of the penalty is chosen inside the other folds, by patient. Intervals: bootstrap of patients.
 """
@@ -92,16 +93,22 @@ def main() -> None:
                 part = auc(positive[here], said[here], patient[here])
                 line(f"  {one} (n {here.sum()})", part.estimate, part.low, part.high)
 
-    def difference(rows: np.ndarray) -> float:
+    def difference(rows: np.ndarray, other: np.ndarray) -> float:
         if len(set(positive[rows])) < 2:
             return np.nan
-        return auc(positive[rows], network[rows]).estimate - auc(positive[rows], plain[rows]).estimate
+        return auc(positive[rows], network[rows]).estimate - auc(positive[rows], other[rows]).estimate
 
-    gap = bootstrap(difference, patient, PLAN)[0]
+    gap = bootstrap(lambda rows: difference(rows, plain), patient, PLAN)[0]
     print(
         f"difference of the AUC, network - baseline: {gap.estimate:.3f}",
         f"({gap.low:.3f} to {gap.high:.3f})" if gap.low is not None else gap.undefined,
     )
+    if len(sys.argv) > 4:
+        with (Path(sys.argv[4]) / "folds.csv").open(encoding="utf-8", newline="") as file:
+            rows = {row["study"]: row for row in csv.DictReader(file)}
+        other = np.array([sum(float(rows[row["study"]][f"p{grade:g}"]) for grade in grades if grade >= least) for row in table])
+        gap = bootstrap(lambda rows: difference(rows, other), patient, PLAN)[0]
+        print(f"difference of the AUC, {run} - {sys.argv[4]}: {gap.estimate:.3f} ({gap.low:.3f} to {gap.high:.3f})")
     if len(grades) > 2:
         stated = np.array(grades)[(shares.cumsum(axis=1) < 0.5 - 1e-9).sum(axis=1)]
         weights = agreement_weights(grades, "quadratic")
