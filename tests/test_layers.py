@@ -42,6 +42,7 @@ HOMES = {
     "onnxscript": ("train/",),
     "onnx": ("train/",),
     "safetensors": ("train/",),
+    "monai": ("train/networks/",),
     "onnxruntime": ("vision/network.py",),
     "openvino": ("vision/network.py",),
     "highdicom": ("formats/sr", "formats/seg.py"),

@@ -114,10 +114,12 @@ PAPER_MAXIMA = {
     "omeract_us_synovitis": {"hand_left": 33, "all": 96},
     "gloess": {"all": 132, "mcp": 24},
     "omeract_salivary": {"highest": 3},
+    "omeract_salivary_image": {"image": 3},
     "sparcc_sij_inflammation": {"oedema": 48, "intensity": 12, "depth": 12, "all": 72},
     "sparcc_sij_structural": {"fat_metaplasia": 40, "erosion": 40, "backfill": 20, "ankylosis": 20, "all": 120},
     "msasss": {"cervical": 36, "lumbar": 36, "all": 72},
     "icdr": {"eye_left": 4, "eye_right": 4},
+    "wrist_erosion": {"wrist_left": 1, "wrist_right": 1},
 }
 # How many boxes a score sheet has, counted in the papers: items by feature.
 PAPER_BOXES = {

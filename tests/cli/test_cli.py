@@ -87,7 +87,7 @@ def test_read_goes_on_past_a_bad_exam_and_exits_1(tmp_path: Path) -> None:
         (["read"], 2, "Missing"),
         (["report", "x.txt", "-o", "x.html"], 1, "cannot tell the format"),
         (["report", "absent.csv", "-o", "x.html"], 1, "absent.csv"),
-        (["list", "hands"], 1, "use systems, models"),
+        (["list", "hands"], 1, "use systems, models, recipes"),
         (["list", "--template", "none"], 1, "unknown scoring system 'none'"),
         (["nonsense"], 2, "nonsense"),
         (["read", "x.dcm", "-o", ""], 2, "the path is empty"),
@@ -100,6 +100,16 @@ def test_one_sentence_for_each_wrong_call(words: list[str], code: int, said: str
     assert done.returncode == code, done.stdout
     assert said in done.stderr
     assert not (tmp_path / "out").exists() or code == 1
+
+
+def test_list_recipes(tmp_path: Path) -> None:
+    done = coread("list", "recipes", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "salivary_omeract  omeract_salivary_image" in done.stdout
+    assert [r["id"] for r in json.loads(coread("list", "recipes", "--json", cwd=tmp_path).stdout)["recipes"]] == [
+        "salivary_omeract",
+        "wrist_erosion",
+    ]
 
 
 def test_list_as_json(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 from coread.train import hand_landmarks  # noqa: E402
 from coread.train.hand_calibrate import logistic  # noqa: E402
 from coread.train.hand_labels import POINTS13, POINTS21, complete, found_hands, read_hands, with_wrists  # noqa: E402
-from coread.train.loop import fit  # noqa: E402
+from coread.train.loop import Watch, fit  # noqa: E402
 from coread.train.losses import gaussian_maps, place_loss  # noqa: E402
 from coread.train.recipe import RECIPES, Training, build_network  # noqa: E402
 from coread.vision.landmarks import HandLocator  # noqa: E402
@@ -92,10 +92,10 @@ def test_an_interrupted_run_ends_where_an_unbroken_one_does(tmp_path: Path) -> N
         raise StopError
 
     plan = Training(steps=20, batch=8, rate=0.05, seed=3, warm_up=2)
-    unbroken = fit(network(), plan, loss, tmp_path / "a", every=5)
+    unbroken = fit(network(), plan, loss, tmp_path / "a", Watch(every=5))
     with pytest.raises(StopError):
-        fit(network(), plan, loss, tmp_path / "b", say=stop, every=5)
-    resumed = fit(network(), plan, loss, tmp_path / "b", every=5)
+        fit(network(), plan, loss, tmp_path / "b", Watch(every=5, say=stop))
+    resumed = fit(network(), plan, loss, tmp_path / "b", Watch(every=5))
     for name, value in unbroken.items():
         torch.testing.assert_close(resumed[name], value)
 
@@ -114,8 +114,7 @@ def test_the_fine_network_learns(cohort: Path, tmp_path: Path) -> None:
         Training(steps=30, batch=2, rate=4e-3, seed=2, warm_up=3),
         draw,
         tmp_path / "run",
-        lambda p: losses.append(p.loss),
-        every=10,
+        Watch(every=10, say=lambda p: losses.append(p.loss)),
     )
     assert losses[-1] < losses[0] - 0.2
 

@@ -10,7 +10,23 @@ import traceback
 
 import typer
 
-from coread.cli import agree, calibrate, check, compare, correct, demo, interrupt, listing, read, report, sign, validate
+from coread.cli import (
+    agree,
+    calibrate,
+    check,
+    compare,
+    correct,
+    demo,
+    explain,
+    interrupt,
+    listing,
+    pretrain,
+    read,
+    report,
+    sign,
+    train,
+    validate,
+)
 from coread.errors import CoreadError
 from coread.printable import printable
 
@@ -38,6 +54,9 @@ app.command("sign")(sign.sign)
 app.command("compare")(compare.compare)
 app.command("validate")(validate.validate)
 app.command("calibrate")(calibrate.calibrate)
+app.command("train")(train.train)
+app.command("pretrain")(pretrain.pretrain)
+app.command("explain")(explain.explain)
 app.command("demo")(demo.demo)
 
 

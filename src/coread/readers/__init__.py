@@ -53,7 +53,11 @@ def _reader(chosen: Card, threads: int | None) -> Reader:
         from coread.readers.joints import JointsReader
 
         return JointsReader(chosen, threads)
-    raise DefinitionError(f"{chosen.path}: reader: expected joints, got {chosen.reader!r}")
+    if chosen.reader == "image":
+        from coread.readers.image import ImageReader
+
+        return ImageReader(chosen, threads)
+    raise DefinitionError(f"{chosen.path}: reader: expected joints or image, got {chosen.reader!r}")
 
 
 def study_ref(study: Study) -> StudyRef:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coread.errors import CoreadError, DefinitionError, InputError
+from coread.readers.image_input import ImageInput, image_input
 from coread.toml_table import TomlTable
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Card:
     the centres and data sets it was trained on, spelt as the column ``centre`` of a cohort has them; empty where they are not named.
     ``calibration`` is there where this is another card, calibrated for a hospital of its own: weights and parameters are then that
     card's.
+    ``input`` says what an image reader takes; other readers have none.
     """
 
     id: str
@@ -71,6 +73,7 @@ class Card:
     sha256: str
     training_centres: tuple[str, ...] = ()
     calibration: Calibration | None = None
+    input: ImageInput | None = None
 
     def checked(self, role: str) -> Path:
         """Path of the weights with this role, after their hash was found to be the card's.
@@ -132,6 +135,7 @@ def card(name: str | Path) -> Card:
         path=path,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         training_centres=table.texts("training_centres", ()),
+        input=image_input(table.table("input")) if "input" in table.names else None,
     )
     table.done()
     return read

@@ -30,7 +30,7 @@ def forest(validation: Validation, measure: str, of: str) -> Figure | None:
     numbers = [x for *_, m in rows for x in (m.value.estimate, m.value.low, m.value.high) if x is not None and np.isfinite(x)]
     if not numbers:
         return None
-    low, high, ticks = _axis(min(numbers), max(numbers))
+    low, high, ticks = axis(min(numbers), max(numbers))
     left, width = 250.0, 330.0
 
     def x(value: float) -> float:
@@ -73,14 +73,14 @@ def reliability(validation: Validation) -> list[Figure]:
                 low, high = (observed.estimate if b is None else b for b in (observed.low, observed.high))
                 points.append(
                     {
-                        "x": _x(row.predicted, (0, 1)),
-                        "y": _y(observed.estimate, (0, 1)),
-                        "low": _y(low, (0, 1)),
-                        "high": _y(high, (0, 1)),
+                        "x": x_at(row.predicted, (0, 1)),
+                        "y": y_at(observed.estimate, (0, 1)),
+                        "low": y_at(low, (0, 1)),
+                        "high": y_at(high, (0, 1)),
                         "tip": f"said {row.predicted:.0%}, came true in {observed.estimate:.0%} of {observed.n} sites",
                     }
                 )
-        found.append({"of": of, "points": points, "frame": _frame((0, 1), (0, 1), (FIFTHS, FIFTHS))})
+        found.append({"of": of, "points": points, "frame": frame((0, 1), (0, 1), (FIFTHS, FIFTHS))})
     return found
 
 
@@ -104,19 +104,20 @@ def bland_altman(validation: Validation, total: Totals) -> Figure | None:
         "n": len(total.exam),
         "shown": len(mean[::step]),
         "points": [
-            (_x(float(m), (x_low, x_high)), _y(float(d), (y_low, y_high))) for m, d in zip(mean[::step], difference[::step], strict=True)
+            (x_at(float(m), (x_low, x_high)), y_at(float(d), (y_low, y_high)))
+            for m, d in zip(mean[::step], difference[::step], strict=True)
         ],
-        "lines": [(_y(m, (y_low, y_high)), number(m), i == 0) for i, m in enumerate(marks) if m is not None],
-        "frame": _frame((x_low, x_high), (y_low, y_high), (across, up)),
+        "lines": [(y_at(m, (y_low, y_high)), number(m), i == 0) for i, m in enumerate(marks) if m is not None],
+        "frame": frame((x_low, x_high), (y_low, y_high), (across, up)),
     }
 
 
 def _ticked(low: float, high: float) -> tuple[Sequence[float], tuple[float, float]]:
-    bottom, top, ticks = _axis(low, high)
+    bottom, top, ticks = axis(low, high)
     return ticks, (bottom, top)
 
 
-def _axis(low: float, high: float) -> tuple[float, float, list[float]]:
+def axis(low: float, high: float) -> tuple[float, float, list[float]]:
     """A range that holds both, with about five round ticks."""
     span = max(high - low, 1e-3, 0.02 * max(abs(low), abs(high)))
     rough = span / 4
@@ -127,20 +128,23 @@ def _axis(low: float, high: float) -> tuple[float, float, list[float]]:
     return bottom, top, [round(bottom + step * i, 10) for i in range(round((top - bottom) / step) + 1)]
 
 
-def _frame(x: tuple[float, float], y: tuple[float, float], ticks: tuple[Sequence[float], Sequence[float]]) -> Figure:
+def frame(x: tuple[float, float], y: tuple[float, float], ticks: tuple[Sequence[float], Sequence[float]]) -> Figure:
+    """The frame of a plot whose axes reach from the first to the last number of ``x`` and ``y``, with its ticks."""
     return {
         "left": LEFT,
         "right": WIDTH - RIGHT,
         "top": TOP,
         "bottom": HEIGHT - BOTTOM,
-        "x_ticks": [(_x(float(t), x), f"{round(float(t), 6):g}") for t in ticks[0]],
-        "y_ticks": [(_y(float(t), y), f"{round(float(t), 6):g}") for t in ticks[1]],
+        "x_ticks": [(x_at(float(t), x), f"{round(float(t), 6):g}") for t in ticks[0]],
+        "y_ticks": [(y_at(float(t), y), f"{round(float(t), 6):g}") for t in ticks[1]],
     }
 
 
-def _x(value: float, span: tuple[float, float]) -> float:
+def x_at(value: float, span: tuple[float, float]) -> float:
+    """Where a value of the horizontal axis lies."""
     return round(LEFT + (WIDTH - LEFT - RIGHT) * (value - span[0]) / (span[1] - span[0]), 1)
 
 
-def _y(value: float, span: tuple[float, float]) -> float:
+def y_at(value: float, span: tuple[float, float]) -> float:
+    """Where a value of the vertical axis lies."""
     return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - span[0]) / (span[1] - span[0]), 1)

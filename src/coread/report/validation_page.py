@@ -58,13 +58,13 @@ def validation_page(validation: Validation, checklists: tuple[Row, ...], imprint
         curves=figures.reliability(validation),
         plots=[plot for total in validation.totals if (plot := figures.bland_altman(validation, total))],
         checklists=[(*checklist(n)[:3], [r for r in checklists if r.checklist == checklist(n)[0]]) for n in CHECKLISTS],
-        axes=_axes,
+        axes=axes,
         style=Markup(style),
         policy=policy(style),
     )
 
 
-def _axes(frame: figures.Figure, across: str, up: str) -> str:
+def axes(frame: figures.Figure, across: str, up: str) -> str:
     """Frame, ticks and names of the axes of a plot, as SVG of our own numbers and words."""
     from markupsafe import Markup
 

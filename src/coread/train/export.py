@@ -15,6 +15,9 @@ from torch import nn
 from coread.errors import DefinitionError
 from coread.vision.network import Network
 
+LARGEST = 1e-3
+"""Difference from torch, relative to the largest output, above which an exported network is refused."""
+
 
 def export_onnx(
     network: nn.Module, shape: tuple[int, ...], path: Path, facts: Mapping[str, object], outputs: tuple[str, ...] = ("maps",)
@@ -26,13 +29,13 @@ def export_onnx(
         shape: of one input without the batch, which stays free.
         path: ONNX file.
         facts: kept in the file's metadata; values that are no text become JSON.
-        outputs: a name for each output.
+        outputs: a name for each output; a network with one gives it as it is, else as a tuple.
 
     Returns:
-        The largest difference between the engine and torch over batches of two and five, relative to the largest output.
+        The largest difference between the engine and torch over batches of two and five, of any output relative to its largest value.
 
     Raises:
-        DefinitionError: the difference is above 1e-3.
+        DefinitionError: the difference is above ``LARGEST``.
     """
     network = network.eval()
     probe = torch.rand((2, *shape), generator=torch.Generator().manual_seed(0))
@@ -59,7 +62,7 @@ def export_onnx(
         for wanted, got in zip(out if isinstance(out, tuple) else (out,), engine.run(probe.numpy()), strict=True):
             largest = max(float(wanted.abs().max()), 1e-9)
             difference = max(difference, float(np.abs(got - wanted.numpy()).max()) / largest)
-    if difference > 1e-3:
+    if not difference <= LARGEST:
         raise DefinitionError(f"{path}: the exported network differs from the trained one by {difference:.1e} of its largest output")
     return difference
 

@@ -24,7 +24,7 @@ from coread.errors import InputError
 from coread.train.export import export_onnx
 from coread.train.hand_batches import Sample, coarse_sample, fine_sample
 from coread.train.hand_labels import LabelledHand, read_grey, read_hands, read_points, simulated_hands, with_wrists
-from coread.train.loop import Progress, fit
+from coread.train.loop import Progress, Watch, fit
 from coread.train.losses import batch_error, gaussian_maps, place_loss, presence_loss
 from coread.train.recipe import RECIPES, Training, build_network, read_toml, typed
 from coread.vision.pose import HAND_FRAME
@@ -228,7 +228,8 @@ def train(
         elif name == "coarse":
             start_from(network, load_file(run_path / "fine.safetensors"))
         draw = coarse_draw(recipe, cohort_path, hands) if name == "coarse" else fine_draw(recipe, hands, relabels is not None)
-        mean = fit(network, plan.training, draw, run_path / name, lambda progress, who=name: say(who, progress))  # type: ignore[misc]
+        watch = Watch(say=lambda progress, who=name: say(who, progress))  # type: ignore[misc]
+        mean = fit(network, plan.training, draw, run_path / name, watch)
         network.load_state_dict(dict(mean))
         save_file({key: value.contiguous() for key, value in mean.items()}, run_path / f"{name}.safetensors")
         out[name] = run_path / f"hand_{name}.onnx"

@@ -1,4 +1,4 @@
-"""Recipes of heat-map networks: TOML in, typed values out, errors that name file and key."""
+"""Recipes: TOML in, typed values out, errors that name file and key."""
 
 from __future__ import annotations
 
@@ -69,6 +69,7 @@ class Training:
         seed: of the start weights and of every draw.
         average: weight of the past in the running mean of the weights, which is what is kept in the end.
         warm_up: updates.
+        decay: weight decay of AdamW.
     """
 
     steps: int
@@ -77,6 +78,7 @@ class Training:
     seed: int
     average: float = 0.995
     warm_up: int = 60
+    decay: float = 1e-4
 
 
 def build_network(name: str, options: Mapping[str, Any]) -> nn.Module:
