@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from coread.train.export import export_onnx
 from coread.train.hand_damage_data import WIDE, Prepared, read_prepared
-from coread.train.loop import Progress, fit
+from coread.train.loop import Progress, Watch, fit
 from coread.train.networks.site_grader import BONY, EROSION, NARROWING, SiteGrader
 from coread.train.recipe import RECIPES, Training, build_network, read_toml, typed
 from coread.vision.damage import FACTS, MAP, PATCH, SITES, DamageCalibration
@@ -265,11 +265,15 @@ def train(prepared: Path, out: Path, say: Callable[[str, Progress], None] = lamb
     network = build_network(recipe["network"], recipe["options"])
     assert isinstance(network, SiteGrader)
     runs = out.with_suffix(".run")
-    mean = fit(network.encoder, plans["sites"], site_batches(data, plans["sites"].batch), runs / "sites", lambda p: say("sites", p), EVERY)
+    mean = fit(
+        network.encoder, plans["sites"], site_batches(data, plans["sites"].batch), runs / "sites", Watch(EVERY, lambda p: say("sites", p))
+    )
     network.encoder.load_state_dict(dict(mean))
     views = [told_of(network, data, seed) for seed in (None, 1, 2)]
     plan = plans["patients"]
-    mean = fit(network.context, plan, patient_batches(data, views, plan.batch), runs / "patients", lambda p: say("patients", p), EVERY)
+    mean = fit(
+        network.context, plan, patient_batches(data, views, plan.batch), runs / "patients", Watch(EVERY, lambda p: say("patients", p))
+    )
     network.context.load_state_dict(dict(mean))
     kept = calibration(logits_of(network, told_of(network, held), len(held.site)), held, outline_level(network, held))
     export_onnx(network, (2, PATCH, PATCH), out, {"calibration": asdict(kept), "sites": list(SITES)}, ("grades", "evidence"))
