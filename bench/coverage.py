@@ -1,8 +1,8 @@
 """How often the nominal 95 % intervals of coread.stats hold the true value, by simulation.
 
-Run: python bench/coverage.py [REPETITIONS [ROWS]]        (default 4000; ROWS: only rows whose name holds this)
-Each row is one interval under one model; the columns are numbers of subjects. The Monte Carlo error of a cell is 0.7 points
-(95 %) at 4000 repetitions, 1.4 at 1000. Rows that bootstrap take a quarter of the repetitions.
+Run: python bench/coverage.py [REPETITIONS [ROWS [SIZES]]]        (default 4000; ROWS: only rows whose name holds this; SIZES: 20,50,200)
+Each row is one interval under one model; the columns are numbers of subjects. A cell is the coverage with its own 95 % (Wilson) interval,
+since so many repetitions do not know it better. Rows that bootstrap take a quarter of the repetitions.
 In brackets the share of samples without an interval, which count in neither.
 """
 
@@ -20,10 +20,11 @@ from coread.stats.bland_altman import bland_altman
 from coread.stats.bland_altman_repeated import bland_altman_clustered
 from coread.stats.estimate import Estimate
 from coread.stats.gwet import gwet_ac
-from coread.stats.icc import icc, score_sums
+from coread.stats.icc import icc, icc_of_sums, score_sums
 from coread.stats.kappa import agreement_weights, cohen_kappa, contingency, fleiss_kappa, kappa_of_table, light_kappa
 from coread.stats.measurement_error import smallest_detectable_change, standard_error_of_measurement, standard_error_of_sums
-from coread.stats.resampling import Plan, bootstrap_sums
+from coread.stats.proportion import wilson
+from coread.stats.resampling import Plan, bootstrap_sums, sums_by_patient
 from coread.stats.responsiveness import effect_size, guyatt_index, standardized_response_mean
 
 SIZES = (10, 20, 50, 100, 300)
@@ -44,6 +45,15 @@ def continuous(random: np.random.Generator, n: int, readers: int, between: float
     """Subjects N(0, 4), readers N(0, between), error N(0, 1)."""
     noise = random.standard_normal((n, readers)) + np.sqrt(between) * random.standard_normal(readers)
     return 2 * random.standard_normal((n, 1)) + noise
+
+
+def bootstrapped_icc(random: np.random.Generator, n: int, kind: str, visits: int) -> Estimate:
+    """Two readers, always the same, one of them a point higher, of patients with one or three visits that share the patient's level."""
+    level = np.repeat(np.sqrt(3) * random.standard_normal(n), visits) + random.standard_normal(n * visits)
+    scores = level[:, None] + np.array([-0.5, 0.5]) + random.standard_normal((n * visits, 2))
+    parts = sums_by_patient(score_sums(scores), np.repeat(np.arange(n), visits))
+    plan = Plan(resamples=1000, seed=int(random.integers(1 << 30)), kind="bca" if kind == "bca" else "percentile")
+    return bootstrap_sums(parts, lambda sums: icc_of_sums(sums, 2, "A,1"), plan)[0]
 
 
 def true_table() -> np.ndarray:
@@ -136,6 +146,11 @@ CASES: list[tuple[str, float, Draw]] = [
     ("the same, 2 readers, generalised", 4 / 6, lambda r, n: icc(continuous(r, n, 2, 1.0), "A,1", interval="generalised")),
     ("the same, 5 readers, generalised", 4 / 6, lambda r, n: icc(continuous(r, n, 5, 1.0), "A,1", interval="generalised")),
     ("the same, 2 who hardly differ, gen.", 4 / 5.05, lambda r, n: icc(continuous(r, n, 2, 0.05), "A,1", interval="generalised")),
+    *(
+        (f"ICC(A,1), {visits} visit(s) a patient, {kind}", 4 / 5.5, partial(bootstrapped_icc, kind=kind, visits=visits))
+        for visits in (1, 3)
+        for kind in ("percentile", "bca")
+    ),
     ("Cohen's kappa, unweighted", true_kappa("unweighted"), lambda r, n: cohen_kappa(grades(r, n, 2))),
     ("Cohen's kappa, quadratic", true_kappa("quadratic"), lambda r, n: cohen_kappa(grades(r, n, 2), "quadratic")),
     ("Light's kappa of 3, quadratic", true_kappa("quadratic"), lambda r, n: light_kappa(grades(r, n, 3), "quadratic")),
@@ -162,8 +177,8 @@ CASES: list[tuple[str, float, Draw]] = [
 ]
 
 
-def coverage(truth: float, draw: Draw, n: int, repetitions: int) -> tuple[float, float]:
-    """Share of the intervals that hold the truth, and share of samples without one."""
+def coverage(truth: float, draw: Draw, n: int, repetitions: int) -> tuple[int, int]:
+    """How many intervals hold the truth, and how many samples have none."""
     random = np.random.default_rng(n)
     held = lost = 0
     for _ in range(repetitions):
@@ -172,23 +187,27 @@ def coverage(truth: float, draw: Draw, n: int, repetitions: int) -> tuple[float,
             lost += 1
         else:
             held += result.low <= truth <= result.high
-    return held / max(1, repetitions - lost), lost / repetitions
+    return held, lost
 
 
 def main() -> None:
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
     print(f"coverage in % of nominal 95 % intervals, {repetitions} repetitions")
-    print(f"{'n =':40s}" + "".join(f"{n:>14d}" for n in SIZES))
     wanted = sys.argv[2] if len(sys.argv) > 2 else ""
+    sizes = tuple(map(int, sys.argv[3].split(","))) if len(sys.argv) > 3 else SIZES
+    print(f"{'n =':40s}" + "".join(f"{n:>24d}" for n in sizes))
     for name, truth, draw in CASES:
         if wanted not in name:
             continue
         cells = []
         share_of = 4 if any(word in name for word in ("percentile", "BCa", "bca", "alpha")) else 1
-        for n in SIZES:
-            share, lost = coverage(truth, draw, n, repetitions // share_of)
-            cells.append(f"{100 * share:6.1f}" + (f" ({100 * lost:.1f})" if lost else ""))
-        print(f"{name:40s}" + "".join(f"{cell:>14s}" for cell in cells), flush=True)
+        for n in sizes:
+            tries = repetitions // share_of
+            held, lost = coverage(truth, draw, n, tries)
+            share = wilson(held, tries - lost) if lost < tries else None
+            cell = "none" if share is None else f"{100 * share.estimate:.1f} ({100 * share.low:.1f}-{100 * share.high:.1f})"
+            cells.append(cell + (f" ({100 * lost / tries:.1f})" if lost else ""))
+        print(f"{name:40s}" + "".join(f"{cell:>24s}" for cell in cells), flush=True)
 
 
 if __name__ == "__main__":

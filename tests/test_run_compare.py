@@ -66,11 +66,23 @@ def test_the_model_sees_the_joints_that_narrowed_and_no_others(
     assert abs(difference - rise) <= 1
 
 
-def test_a_card_without_a_measured_error_calls_nothing_real(read_twice: tuple[tuple[Reading, Reading], tuple[Study, Study]]) -> None:
+def test_the_shipped_card_judges_what_its_model_read(read_twice: tuple[tuple[Reading, Reading], tuple[Study, Study]]) -> None:
     found = judged(read_twice[0])
+    assert {one.whole.call for one in found.sites} <= {"worse", "better", "new", "within_error", "unchanged", "untold"}
+    assert not any("carries no measured smallest detectable change" in note for note in found.notes)
+
+
+def test_a_card_without_a_measured_error_calls_nothing_real(
+    read_twice: tuple[tuple[Reading, Reading], tuple[Study, Study]], tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare.toml"
+    text = card("hand_svdh").path.read_text(encoding="utf-8").replace('"smallest detectable change, ', '"another figure, ')
+    bare.write_text(text, encoding="utf-8")
+    by = replace(MODEL, card_sha256=card(bare).sha256)
+    found = judged([replace(reading, reader=by) for reading in read_twice[0]], model=bare)
     assert {one.whole.call for one in (*found.sites, *found.totals)} <= {"error_unknown", "unchanged", "untold"}
     assert any("carries no measured smallest detectable change" in note for note in found.notes)
-    back = judged(read_twice[0][::-1])
+    back = judged([replace(reading, reader=by) for reading in read_twice[0][::-1]], model=bare)
     assert [one.whole.difference for one in back.totals] == [-(one.whole.difference or 0) for one in found.totals]
 
 
@@ -85,7 +97,8 @@ def measured(tmp_path: Path) -> Callable[[float], Path]:
             'of = "hands read on repeated films"\nkind = "real"\ncommand = "none"\n'
         )
         path = tmp_path / "measured.toml"
-        path.write_text(source.read_text(encoding="utf-8") + figure, encoding="utf-8")
+        text = source.read_text(encoding="utf-8").replace('"smallest detectable change, ', '"another figure, ')
+        path.write_text(text + figure, encoding="utf-8")
         return path
 
     return make

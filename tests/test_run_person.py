@@ -54,7 +54,7 @@ def test_correct_then_sign_leaves_two_readings_that_follow_the_first(desk: Path,
     record = json.loads((tmp_path / "corrected" / "run.json").read_text())
     assert (record["status"], record["by"], record["basis"]["reading"]) == ("corrected", "Dr A", model.uid)
     assert record["changed"] == ["MCP 2 left joint space narrowing"]
-    assert set(record["outputs"]) == {"reading.json", "readings.csv", "sr.dcm", "page.html", "page.pdf"}
+    assert set(record["outputs"]) == {"reading.json", "readings.csv", "sr.dcm", "seg.dcm", "page.html", "page.pdf"}
 
     done = coread(desk, "sign", str(tmp_path / "corrected" / "reading.json"), "--reader", "Dr B", "-o", str(tmp_path / "signed"))
     assert (done.returncode, done.stderr) == (0, "")

@@ -211,7 +211,7 @@ def test_a_split_cohort_is_validated_on_its_test_part(done: Path, cohort: Path, 
     assert (again.studies, again.everything.measures[0].cases) == (2, 2)
     assert "the centre N has studies in several splits" in validation.notes[-1]
     (split / "cohort.csv").write_text((split / "cohort.csv").read_text().replace(",test", ",held out"))
-    with pytest.raises(InputError, match="is split into held out, train; say which part to validate with --split"):
+    with pytest.raises(InputError, match="is split into held out, train; say which part to use with --split"):
         validate_model(order(split, tmp_path / "out"))
 
 

@@ -182,7 +182,8 @@ def test_the_names_that_other_parts_rely_on() -> None:
     for feature, names in (("erosion", erosion), ("joint_space_narrowing", narrowing)):
         for side in ("left", "right"):
             assert [i.site for i in s.items if i.feature == feature and i.region == f"hand_{side}"] == names
-    assert set(s.measurements) == {"joint_space_width", "minimum_joint_space_width", "subluxation"}
+    widths = {"joint_space_width", "minimum_joint_space_width", "subluxation"}
+    assert set(s.measurements) == widths | {"suspected_subluxation", "suspected_ankylosis"}
     assert [u.value for u in s.measurements["joint_space_width"].units] == ["mm", "%"]
     assert s.totals["hand_left"].maximum == 140
     assert s.totals["hand_left_erosion"].maximum == 80

@@ -178,7 +178,8 @@ class _Series:
     def __init__(self, visits: Sequence[Reading], by: ScoringSystem, known: Sequence[DetectableChange]) -> None:
         self.visits, self.by, self.known = visits, by, known
         self.grades = [grades_of(visit) for visit in visits]
-        self.scores = [by.score(grades) for grades in self.grades]
+        self.means = any(visit.reader.kind == "panel" for visit in visits)
+        self.scores = [by.score(grades, means=self.means) for grades in self.grades]
         self.paired = {pair: self._paired(*pair) for pair in {*pairwise(range(len(visits))), (0, len(visits) - 1)}}
         self.why = [{(f.site, f.side, f.feature): f.unreadable for f in visit.findings if f.unreadable} for visit in visits]
         self.regions = [_regions(visit, by) for visit in visits]
@@ -188,7 +189,7 @@ class _Series:
         """Totals of two visits over the boxes graded at both: (value, sites left out) of the first, value of the second."""
         first, second = self.grades[start], self.grades[end]
         both = {key for key, grade in first.items() if grade is not None and second.get(key) is not None}
-        before, after = (self.by.score({key: grades[key] for key in both}) for grades in (first, second))
+        before, after = (self.by.score({key: grades[key] for key in both}, means=self.means) for grades in (first, second))
         return {n: (s.value, s.sites_unreadable) for n, s in before.items()}, {n: s.value for n, s in after.items()}
 
     def site(self, item: Item) -> SiteChange:
@@ -309,7 +310,7 @@ def _in_order(readings: Sequence[Reading]) -> tuple[tuple[Reading, ...], tuple[s
 def _refuse_twice(first: Reading, second: Reading) -> None:
     one, other = first.study, second.study
     names = f"{one.source} (read by {first.reader.id}) and {other.source} (read by {second.reader.id})"
-    way_out = "give one reading of each visit; how readers of one exam agree is another question"
+    way_out = "give one reading of each visit, or take the mean of its readers with --mean"
     if (
         first.uid == second.uid
         or (one.uid is not None and one.uid == other.uid)

@@ -18,6 +18,11 @@ SITE = "site."
 
 TABLE = ("name", "sdc", "reader_1", "reader_2")
 
+AGREED = ("readers", "total", "scored", "measure", "estimate")
+"""Columns by which the table of totals that ``coread agree`` writes is known."""
+JOINED = "; "
+"""Between readers in one cell of that table."""
+
 PUBLISHED = {
     "svdh": (
         "Published for progression on Sharp/van der Heijde (0-448) by human readers: 3.1 points on average (2.3-4.3) over 15 trials "
@@ -59,6 +64,11 @@ def reader_name(reader: ReaderRef) -> str:
     return reader.id if reader.kind == "person" else f"{reader.kind}:{reader.id}{version}"
 
 
+def panel_reader(readers: Iterable[str]) -> ReaderRef:
+    """The panel that is the mean of these readers, each as `reader_name` has it, in whatever order."""
+    return ReaderRef("panel", f"mean of {JOINED.join(sorted(readers))}")
+
+
 def check_names(known: Iterable[DetectableChange], system: ScoringSystem) -> None:
     """Pass if each is of a total or feature of the system, and none stands twice for the same readers.
 
@@ -89,7 +99,8 @@ def read_sdc(text: str) -> tuple[DetectableChange, ...]:
     """Smallest detectable changes out of ``NAME=VALUE``, or out of a table in a CSV file.
 
     The table has the columns name and sdc, and may have reader_1 and reader_2: who read the two visits that it holds for. Where reader_2
-    is empty, reader_1 read both; where both are, it holds for whoever read.
+    is empty, reader_1 read both; where both are, it holds for whoever read. Or it is the ``totals.csv`` of ``coread agree``: then the
+    changes of readers compared there are taken, of the mean of all that were compared and of each alone.
 
     Raises:
         InputError: the text is neither; the table cannot be used. The message names row and column.
@@ -107,6 +118,8 @@ def read_sdc(text: str) -> tuple[DetectableChange, ...]:
     rows = csv.DictReader(io.StringIO(content, newline=""), restval="")
     columns = [column.strip().casefold() for column in rows.fieldnames or ()]
     rows.fieldnames = columns
+    if set(AGREED) <= set(columns):
+        return _agreed(path, [{key: (cell or "").strip() for key, cell in row.items() if isinstance(key, str)} for row in rows])
     if not {"name", "sdc"} <= set(columns) <= set(TABLE):
         raise InputError(
             f"{path}: row 1: expected the columns name and sdc, with or without reader_1 and reader_2; got {', '.join(columns) or 'none'}"
@@ -118,6 +131,35 @@ def read_sdc(text: str) -> tuple[DetectableChange, ...]:
     if not found:
         raise InputError(f"{path}: holds no row below the header")
     return tuple(found)
+
+
+def _agreed(path: Path, rows: Sequence[dict[str, str]]) -> tuple[DetectableChange, ...]:
+    """Smallest detectable changes out of the table of totals of ``coread agree``.
+
+    That of one reader is of the pair's errors, so it is taken for each of the two where no other pair says a larger one.
+    """
+    single: dict[tuple[str, str], DetectableChange] = {}
+    means: list[DetectableChange] = []
+    for number, row in enumerate(rows, 2):
+        if row["scored"] != "change" or row["measure"] not in ("sdc_95", "sdc_95_mean") or not row["estimate"]:
+            continue
+        where = f"{path}: row {number}"
+        value, readers = _number(row["estimate"], f"{where}, column estimate"), row["readers"].split(JOINED)
+        if len(set(readers)) < 2 or row.get("comparison") == "within a reader":
+            continue
+        if row["measure"] == "sdc_95_mean":
+            panel = reader_name(panel_reader(readers))
+            means.append(DetectableChange(row["total"], value, where, (panel, panel)))
+            continue
+        for reader in readers:
+            known = single.get((row["total"], reader))
+            if known is None or known.value < value:
+                single[row["total"], reader] = DetectableChange(row["total"], value, where, (reader, reader))
+    if not means and not single:
+        raise InputError(
+            f"{path}: holds no smallest detectable change (sdc_95) with a value; `coread agree` gives one where two readers read two visits"
+        )
+    return (*means, *single.values())
 
 
 def _row(row: dict[str, str], where: str) -> DetectableChange:

@@ -43,7 +43,7 @@ class Evidence:
         box_px: (left, top, right, bottom) of the region looked at, in the same pixels.
         outline_px: corners of the region looked at as (column, row), where it is turned against the image.
         profile: what was measured along the joint, for the page: name -> numbers (``position``, ``width``, ...).
-        map: name of the evidence map beside the reading.
+        map: the evidence map, a ``data:`` URI of a small grey PNG that lies over ``box_px`` (see ``vision.evidence_map``).
         lesions_px: outlines of what was found there, such as suspected erosions: each a polygon of (column, row) that closes
             by itself, in the same pixels. Where two overlap, both hold the pixel.
     """

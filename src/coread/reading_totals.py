@@ -38,7 +38,7 @@ def with_totals(reading: Reading, imaged: Collection[str] | None = None) -> Read
     Raises:
         InputError: a finding that the system does not have, or two for one box of the score sheet.
     """
-    scores = system(reading.system).score(grades_of(reading), imaged)
+    scores = system(reading.system).score(grades_of(reading), imaged, means=reading.reader.kind == "panel")
     totals = {name: Total(score.value, score.maximum, sites_unreadable=score.sites_unreadable) for name, score in scores.items()}
     return replace(reading, totals=totals)
 

@@ -215,12 +215,13 @@ class ScoringSystem:
         if grade not in item.grades:
             raise InputError(f"{self.id}: {item.label} is {grade:g}, expected {spoken_grades(item.grades)}")
 
-    def score(self, grades: Grades, imaged: Collection[str] | None = None) -> dict[str, Score]:
+    def score(self, grades: Grades, imaged: Collection[str] | None = None, means: bool = False) -> dict[str, Score]:
         """The totals that these grades allow.
 
         Args:
             grades: (site, side, feature) -> grade; None, or no entry, where it was not read.
             imaged: regions that were imaged; None takes the regions that hold any grade.
+            means: whether grades are means over readers, which may lie between two grades of the scale.
 
         Returns:
             Name -> score. A total is absent, never extrapolated, where one of its regions was not imaged or more of its
@@ -229,7 +230,7 @@ class ScoringSystem:
         Raises:
             InputError: a grade that the system does not have, or an unknown region.
         """
-        seen = self._imaged(grades, imaged)
+        seen = self._imaged(grades, imaged, means)
         scores = {}
         for name, rule in self.totals.items():
             score = rule.score(grades) if seen.issuperset(rule.regions) else None
@@ -266,11 +267,10 @@ class ScoringSystem:
             return f"no total, because {count} and at most {rule.unreadable_allowed} may be ({which})"
         return f"{count} and add{'s' if len(lacking) == 1 else ''} nothing ({which})"
 
-    def _imaged(self, grades: Grades, imaged: Collection[str] | None) -> set[str]:
+    def _imaged(self, grades: Grades, imaged: Collection[str] | None, means: bool = False) -> set[str]:
         for (site, side, feature), grade in grades.items():
-            if grade is None:
-                self.item(site, side, feature)
-            else:
+            item = self.item(site, side, feature)
+            if grade is not None and not (means and item.grades[0] <= grade <= item.grades[-1]):
                 self.check(site, side, feature, grade)
         if imaged is None:
             return {self._index[key].region for key, grade in grades.items() if grade is not None}

@@ -87,7 +87,7 @@ def test_read_goes_on_past_a_bad_exam_and_exits_1(tmp_path: Path) -> None:
         (["read"], 2, "Missing"),
         (["report", "x.txt", "-o", "x.html"], 1, "cannot tell the format"),
         (["report", "absent.csv", "-o", "x.html"], 1, "absent.csv"),
-        (["list", "hands"], 1, "use systems, models"),
+        (["list", "hands"], 1, "use systems, models, recipes"),
         (["list", "--template", "none"], 1, "unknown scoring system 'none'"),
         (["nonsense"], 2, "nonsense"),
         (["read", "x.dcm", "-o", ""], 2, "the path is empty"),
@@ -100,6 +100,16 @@ def test_one_sentence_for_each_wrong_call(words: list[str], code: int, said: str
     assert done.returncode == code, done.stdout
     assert said in done.stderr
     assert not (tmp_path / "out").exists() or code == 1
+
+
+def test_list_recipes(tmp_path: Path) -> None:
+    done = coread("list", "recipes", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "salivary_omeract  omeract_salivary_image" in done.stdout
+    assert [r["id"] for r in json.loads(coread("list", "recipes", "--json", cwd=tmp_path).stdout)["recipes"]] == [
+        "salivary_omeract",
+        "wrist_erosion",
+    ]
 
 
 def test_list_as_json(tmp_path: Path) -> None:
@@ -208,7 +218,8 @@ def test_check_foretells_that_nothing_would_be_graded(tmp_path: Path) -> None:
     assert told.returncode == 0
     assert told.stdout.startswith("small.png: the hand is located, but no joint would be graded: ")
     done = coread("read", "small.png", "-o", "out", "--write", "json", cwd=tmp_path)
-    assert "no total, hand left narrowing: 15 of 15 sites lack a grade, at most " in done.stdout
+    assert "no total, hand left erosion: 16 of 16 sites lack a grade, at most " in done.stdout
+    assert "; hand left narrowing: 15 of 15 sites lack a grade, at most " in done.stdout
 
 
 def test_a_reason_that_says_so_itself_is_not_introduced_again() -> None:
@@ -268,6 +279,13 @@ def test_readings_to_choose_from_differ_in_what_is_named(tmp_path: Path) -> None
 
 
 def test_a_seg_that_there_is_not_is_said(tmp_path: Path) -> None:
-    done = coread("read", EXAM, "-o", "out", "--write", "seg", cwd=tmp_path)
+    from coread.formats.dx import write_dx
+    from coread.simulate.hand import simulate_hand
+
+    write_dx(simulate_hand(90_002, side="left", pixel_mm=0.2, plain=True).study, 0, tmp_path / "sound.dcm")
+    done = coread("read", "sound.dcm", "-o", "out", "--write", "seg", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "no SEG: the reading outlines nothing" in done.stdout
+    done = coread("read", EXAM, "-o", "out", "--write", "seg", cwd=tmp_path)
+    assert "no SEG" not in done.stdout
+    assert (tmp_path / "out" / "hand" / "seg.dcm").is_file()

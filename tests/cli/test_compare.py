@@ -82,3 +82,23 @@ def test_refusals_are_one_sentence_and_exit_1(desk: Path, words: tuple[str, ...]
     assert done.stderr.count("\n") == 1
     assert says in done.stderr
     assert not (desk / "out").exists()
+
+
+def test_the_mean_of_two_readers(desk: Path) -> None:
+    """Without --mean, both readers of a visit are refused and the way out is named; with it, half points are told and drawn."""
+    refused = coread("compare", "trial.csv", "--patient", "P 1", "-o", "out", cwd=desk)
+    assert refused.returncode == 1
+    assert "take the mean of its readers with --mean" in refused.stderr
+    text = (desk / "trial.csv").read_text()
+    (desk / "trial.csv").write_text(
+        text.replace(
+            "P 1 365,P 1,365,1,Dr B,svdh,MCP 2,left,joint_space_narrowing,,2",
+            "P 1 365,P 1,365,1,Dr B,svdh,MCP 2,left,joint_space_narrowing,,3",
+        )
+    )
+    done = coread("compare", "trial.csv", "--patient", "P 1", "--mean", "--sdc", "hand_left_narrowing=2", "-o", "out", cwd=desk)
+    assert done.returncode == 0, done.stderr
+    assert "hand left narrowing: 7 -> 14.5, +3.5: worse" in done.stdout
+    change = json.loads((desk / "out" / "change.json").read_text())
+    assert {visit["reader"]["id"] for visit in change["visits"]} == {"mean of Dr A; Dr B"}
+    assert "2.5" in (desk / "out" / "page.html").read_text()

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from scipy.stats import betabinom
+from scipy.stats import beta, betabinom, norm
 
 from coread.stats.conformal import (
     cases_needed,
     conformal_quantile,
     cross_intervals,
+    dependable_cases,
     fit_group_intervals,
     fit_group_sets,
     fit_interval,
@@ -43,6 +44,58 @@ def test_coverage_is_the_theorem(n: int, level: float) -> None:
     assert np.mean(covered) == pytest.approx(theory.mean(), abs=4 * theory.std() / repeats**0.5)
     assert np.var(covered) == pytest.approx(theory.var(), rel=0.25)
     assert level - 1e-12 <= rank / (n + 1) < level + 1 / (n + 1)
+
+
+@pytest.mark.parametrize(("level", "needed"), [(0.8, 45), (0.9, 30), (0.95, 19), (0.99, 99)])
+def test_from_how_many_on_the_coverage_can_be_depended_on(level: float, needed: int) -> None:
+    """By the beta distribution itself, for every number of cases from there on, and not for the one before."""
+    assert dependable_cases(level) == needed
+
+    def short(n: int) -> float:
+        rank = int(np.ceil((n + 1) * level - 1e-9))
+        return float(beta(rank, n + 1 - rank).cdf(level - 0.1)) if rank <= n else 1.0
+
+    assert all(short(n) <= 0.05 for n in range(needed, 3000))
+    assert short(needed - 1) > 0.05
+
+
+def test_thirty_cases_seldom_fall_ten_points_short() -> None:
+    """The coverage that 30 normal errors give is known exactly: that of the half width that they choose."""
+    random = np.random.default_rng(11)
+    halves = np.array([conformal_quantile(np.abs(random.standard_normal(30)), 0.9) for _ in range(4000)])
+    covered = 2 * norm.cdf(halves) - 1
+    assert np.mean(covered < 0.8) < 0.05
+    assert np.mean(covered) == pytest.approx(28 / 31, abs=0.004)
+
+
+def test_patients_with_several_cases_by_hand() -> None:
+    """Nine patients, the last with 3 cases: each weighs 1 / 10, a case of the last 1 / 30."""
+    scores, patients = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], [0, 1, 2, 3, 4, 5, 6, 7, 8, 8, 8]
+    assert conformal_quantile(scores, 0.9, patients) == 11
+    assert conformal_quantile(scores, 0.86, patients) == 10
+    assert conformal_quantile(scores, 0.8, patients) == 8
+    one_each = np.random.default_rng(0).random(50)
+    assert conformal_quantile(one_each, 0.9, np.arange(50)) == conformal_quantile(one_each, 0.9)
+    with pytest.raises(ValueError, match=r"8 calibration patients are too few for level 0\.9: at least 9"):
+        conformal_quantile(np.arange(80), 0.9, np.arange(80) % 8)
+
+
+def test_a_case_of_a_new_patient_is_covered_however_many_cases_the_others_have() -> None:
+    """Hierarchical exchangeability (Lee, Barber & Willett): few patients, errors shared within each, one patient with a hundred cases."""
+    random = np.random.default_rng(12)
+    by_patient, by_case = [], []
+    for _ in range(3000):
+        counts = random.choice([1, 5, 100], 12)
+        patient = np.repeat(np.arange(12), counts)
+        # a patient with many cases is an easy one: pooled, the easy ones drown the others
+        spread = np.where(counts == 100, 0.3, 2.0)[patient]
+        scores = np.abs(spread * random.standard_normal(patient.size))
+        new = abs((0.3 if random.random() < 1 / 3 else 2.0) * random.standard_normal())
+        by_patient.append(new <= conformal_quantile(scores, 0.8, patient))
+        by_case.append(new <= conformal_quantile(scores, 0.8))
+    assert np.mean(by_patient) == pytest.approx(0.8, abs=0.06)
+    assert np.mean(by_patient) > 0.8 - 0.02
+    assert np.mean(by_case) < 0.7
 
 
 def test_scale_makes_intervals_that_fit_the_case() -> None:

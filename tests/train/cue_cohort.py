@@ -1,4 +1,4 @@
-"""A cohort of drawn images whose grade and the place that shows it are known: a bright spot on cloudy grey, the larger the higher the grade."""
+"""A cohort of drawn images whose grade and its place are known: a bright patch on cloudy grey, the larger the higher the grade."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ from PIL import Image
 from scipy import ndimage
 
 SIZE = (96, 112)
-SPOTS = (0.0, 2.5, 4.5, 7.0)
+RADII = (0.0, 3.0, 5.5, 9.0)
 
 RECIPE = """
-id = "spots"
-name = "Drawn spots"
+id = "patches"
+name = "Drawn patches"
 licence = "none"
 training = ["Drawn images."]
 not_tested = ["Anything real."]
@@ -25,6 +25,8 @@ modalities = ["US"]
 [input]
 rows = 48
 columns = 56
+low = 0.0
+high = 100.0
 
 [network]
 name = "residual"
@@ -32,21 +34,22 @@ options = { stem = 8, widths = [16, 24], blocks = 1 }
 
 [learning]
 loss = "coral"
-epochs = 12
+epochs = 40
 batch = 16
 rate = 5e-3
-average = 0.9
+average = 0.95
 """
 
 
-def spot_image(rng: np.random.Generator, grade: int) -> tuple[np.ndarray, tuple[float, float]]:
-    """Pixels in 0..1 and the (column, row) of the spot."""
+def patch_image(rng: np.random.Generator, grade: int) -> tuple[np.ndarray, tuple[float, float]]:
+    """Pixels in 0..1 and the (column, row) of the patch."""
     clouds = ndimage.gaussian_filter(rng.normal(size=SIZE), 4)
     pixels = 0.4 + 0.1 * clouds / clouds.std() + rng.normal(0, 0.02, SIZE)
-    row, column = rng.uniform(18, SIZE[0] - 18), rng.uniform(18, SIZE[1] - 18)
-    if SPOTS[grade]:
-        y, x = np.mgrid[: SIZE[0], : SIZE[1]]
-        pixels = pixels + 0.5 * (np.hypot(y - row, x - column) < SPOTS[grade])
+    row, column = rng.uniform(20, SIZE[0] - 20), rng.uniform(20, SIZE[1] - 20)
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    pixels = np.where(np.hypot(y - row, x - column) < RADII[grade], 0.85, pixels)
+    # The darkest and the brightest value are the same in every image, so that the window does not tell the grade.
+    pixels[:2, :2], pixels[:2, 2:4] = 0.0, 1.0
     return np.clip(pixels, 0, 1), (column, row)
 
 
@@ -59,7 +62,7 @@ def write_cohort(folder: Path, patients: int = 60, seed: int = 0, test: bool = T
         for image in range(2):
             grade = int(rng.integers(4))
             name = f"p{patient:03d}-{image}.png"
-            Image.fromarray(np.round(spot_image(rng, grade)[0] * 255).astype(np.uint8)).save(folder / name)
+            Image.fromarray(np.round(patch_image(rng, grade)[0] * 255).astype(np.uint8)).save(folder / name)
             split = ("test" if patient % 5 == 4 else "train") if test else ""
             rows.append(f"{name},patient {patient},{'north' if patient % 2 else 'south'},{split}")
             grades.append(f"{name},truth,omeract_salivary_image,salivary gland,,parenchyma,{grade}")

@@ -55,26 +55,6 @@ def test_a_sure_joint_weighs_more() -> None:
     assert maturity.pooled(out) == pytest.approx((0.6 * np.exp(6) + np.exp(2)) / (np.exp(6) + np.exp(2)))
 
 
-def test_square_is_cut_upright_whatever_the_turn() -> None:
-    """A ramp along the axis comes out brightest at the top for every direction of the axis."""
-    rows, columns = np.mgrid[0:200, 0:200].astype(np.float32)
-    for angle in np.linspace(0, 2 * np.pi, 7):
-        axis = (float(np.cos(angle)), float(np.sin(angle)))
-        plane = (columns * axis[0] + rows * axis[1]).astype(np.float32)
-        cut = maturity.square(plane, Anchor((100.0, 90.0), axis), 30.0, 31)
-        assert np.allclose(np.diff(cut[:, 15]), -2.0, atol=0.05)
-        assert np.ptp(cut, axis=1).max() < 0.1
-        assert cut[15, 15] == pytest.approx(100 * axis[0] + 90 * axis[1], abs=0.05)
-
-
-def test_square_beyond_the_border_goes_on_with_the_border() -> None:
-    plane = np.tile(np.arange(50, dtype=np.float32), (50, 1))
-    cut = maturity.square(plane, Anchor((2.0, 25.0), (0.0, -1.0)), 10.0, 21)
-    assert cut[0, 0] == 0.0
-    assert cut[10, 10] == pytest.approx(2.0)
-    assert not maturity.square(plane, Anchor((-500.0, 25.0), (0.0, -1.0)), 10.0, 21).any()
-
-
 def test_patches_do_not_know_exposure() -> None:
     plane = np.random.default_rng(0).random((120, 120)).astype(np.float32)
     anchor = Anchor((60.0, 60.0), (0.0, -1.0))

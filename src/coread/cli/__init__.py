@@ -10,7 +10,23 @@ import traceback
 
 import typer
 
-from coread.cli import agree, check, compare, correct, demo, listing, read, report, sign, train, validate
+from coread.cli import (
+    agree,
+    calibrate,
+    check,
+    compare,
+    correct,
+    demo,
+    explain,
+    interrupt,
+    listing,
+    pretrain,
+    read,
+    report,
+    sign,
+    train,
+    validate,
+)
 from coread.errors import CoreadError
 from coread.printable import printable
 
@@ -37,7 +53,10 @@ app.command("correct")(correct.correct)
 app.command("sign")(sign.sign)
 app.command("compare")(compare.compare)
 app.command("validate")(validate.validate)
+app.command("calibrate")(calibrate.calibrate)
 app.command("train")(train.train)
+app.command("pretrain")(pretrain.pretrain)
+app.command("explain")(explain.explain)
 app.command("demo")(demo.demo)
 
 
@@ -57,6 +76,7 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
 def main() -> None:
     """Run the command line; what `coread` and ``python -m coread`` call."""
     signal.signal(signal.SIGTERM, _terminated)
+    interrupt.listen()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file's name may hold bytes that are no text
@@ -67,10 +87,10 @@ def main() -> None:
         sys.exit(1)
     except (KeyboardInterrupt, SystemExit) as end:
         # Typer turns Ctrl-C into an exit with 130, the code that shells know it by, and says nothing.
-        if isinstance(end, SystemExit) and end.code not in (STOPPED, TERMINATED):
+        if isinstance(end, SystemExit) and end.code not in (STOPPED, TERMINATED) and not interrupt.asked():
             raise
         sys.stderr.write("coread: stopped; what was finished is kept, the same command goes on from there\n")
-        sys.exit(end.code if isinstance(end, SystemExit) else STOPPED)
+        sys.exit(TERMINATED if isinstance(end, SystemExit) and end.code == TERMINATED else STOPPED)
     except OSError as error:
         if not _from_echo(error):
             raise

@@ -42,6 +42,7 @@ def compare(
     exam: Annotated[list[Path] | None, typer.Option("--exam", help="The exams that were read, where they lie elsewhere now.")] = None,
     patient: Annotated[str | None, typer.Option(help="Only the readings of this patient, out of tables with several.")] = None,
     reader: Annotated[str | None, typer.Option(help="Only the readings of this reader, out of tables with several.")] = None,
+    mean: Annotated[bool, typer.Option("--mean", help="Several readers read each visit: compare the mean of their grades.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the change as JSON.")] = False,
 ) -> None:
     """Compare readings of one patient: site by site and in total what is new, worse, better, unchanged or within measurement error."""
@@ -50,6 +51,10 @@ def compare(
     from coread.run_compare import Comparison, exams_of, judged, with_dates, write_change
 
     found = _chosen([one for path in readings for one in open_any_readings(path)], patient, reader)
+    if mean:
+        from coread.change_panel import mean_of_readers
+
+        found = list(mean_of_readers(found))
     made = judged(found, [one for text in sdc or () for one in read_sdc(text)], model)
     studies = exams_of(made.visits, exam or ()) if exam or output.suffix.lower() not in (".json", ".csv") else ()
     made = with_dates(made, studies)

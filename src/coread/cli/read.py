@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from coread.cli import interrupt
 from coread.cli.progress import Progress
 from coread.cli.say import a_path, say, say_json
 from coread.reading import Reading, Total, commonest
@@ -15,7 +16,7 @@ from coread.reading_totals import grades_of
 from coread.scoring import system
 
 ALL_KINDS = "json,csv,sr,seg,page,pdf"
-HEADLINES = ("hands_narrowing", "hand_left_narrowing", "hand_right_narrowing")
+PARTS = ("", "_erosion", "_narrowing")
 
 
 def read(
@@ -44,6 +45,7 @@ def read(
     outcomes = []
     with Progress(len(exams), silent=as_json) as step:
         for found, outcome in zip(exams, read_exams(exams, chosen, output, kinds, again, early or jobs), strict=True):
+            interrupt.stop_if_asked()
             outcomes.append(outcome)
             step(outcome.exam)
             if as_json:
@@ -84,23 +86,32 @@ def _jobs(asked: int, exams: int) -> int:
 
 
 def summary(reading: Reading) -> str:
-    """The headline of a reading in one line."""
-    totals = [(name, reading.totals[name]) for name in HEADLINES if name in reading.totals] or list(reading.totals.items())[:1]
-    if not totals:
+    """The headline of a reading in one line: totals of both hands, else of each, and of what was read why there is none."""
+    said = [f"{name.replace('_', ' ')} {total_text(reading.totals[name])}" for part in PARTS for name in _shown(reading, part)]
+    lacking = _lacking(reading)
+    if not reading.totals or lacking:
         asked = [f.unreadable for f in reading.findings if f.unreadable and not f.unreadable.startswith("not assessed")]
-        return f"no total, {_lacking(reading) or 'too many sites unreadable'}: {commonest(asked) or 'none was assessed'}"
-    return ", ".join(f"{name.replace('_', ' ')} {total_text(total)}" for name, total in totals)
+        said.append(f"no total, {lacking or 'too many sites unreadable'}: {commonest(asked) or 'none was assessed'}")
+    return ", ".join(said) or next(f"{name.replace('_', ' ')} {total_text(total)}" for name, total in reading.totals.items())
+
+
+def _shown(reading: Reading, part: str) -> list[str]:
+    both, each = f"hands{part}", [f"hand_left{part}", f"hand_right{part}"]
+    return [both] if both in reading.totals else [name for name in each if name in reading.totals]
 
 
 def _lacking(reading: Reading) -> str:
-    """How many sites of each imaged hand lack a grade, and how many may; empty for a system without hands."""
+    """How many sites of each imaged hand lack a grade that was asked for, and how many may; empty where every hand has its totals."""
     scale, grades = system(reading.system), grades_of(reading)
     imaged = {scale.item(*key).region for key in grades}
-    rules = {name: scale.totals[name] for name in HEADLINES[1:] if name in scale.totals and imaged.issuperset(scale.totals[name].regions)}
+    refused = {f.feature for f in reading.findings if not (f.unreadable or "").startswith("not assessed")}
+    names = [f"hand_{side}{part}" for part in PARTS[1:] for side in ("left", "right")]
+    rules = {name: scale.totals[name] for name in names if name in scale.totals and name not in reading.totals}
     return "; ".join(
         f"{name.replace('_', ' ')}: {len(rule.unreadable(grades))} of {len(rule.sites)} sites lack a grade, "
         f"at most {rule.unreadable_allowed} may"
         for name, rule in rules.items()
+        if imaged.issuperset(rule.regions) and refused.intersection(item.feature for item in rule.items)
     )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from coread.printable import printable
+
+if TYPE_CHECKING:
+    from coread.stats.estimate import Estimate
 
 
 def a_path(text: str) -> Path:
@@ -41,3 +44,12 @@ def say_table(rows: list[tuple[str, ...]]) -> None:
     for row in rows:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         typer.echo("  ".join([*padded, row[-1]]).rstrip())
+
+
+def estimate_text(value: Estimate) -> str:
+    """A figure with its interval, or why it lacks either."""
+    if value.estimate is None:
+        return f"none: {value.undefined}"
+    if value.low is None or value.high is None:
+        return f"{value.estimate:.3g}, {value.undefined}"
+    return f"{value.estimate:.3g} ({value.low:.3g} to {value.high:.3g})"

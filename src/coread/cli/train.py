@@ -19,12 +19,18 @@ def train(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run; one that was begun goes on.", parser=a_path)],
     plan: Annotated[Path | None, typer.Option("--plan", help="A plan to follow in place of the recipe's.", parser=a_path)] = None,
     plan_only: Annotated[bool, typer.Option("--plan-only", help="Look at the cohort, write the plan and stop.")] = False,
+    folds: Annotated[int, typer.Option(help="Folds of patients that the figures and the calibration come from.", min=0, max=50)] = 0,
+    leave_out: Annotated[str, typer.Option("--leave-out", help="A column of cohort.csv, such as centre: each value is a fold.")] = "",
+    init: Annotated[
+        Path | None, typer.Option("--init", help="Weights to start from: of `coread pretrain` or another training.", parser=a_path)
+    ] = None,
     simulated: Annotated[bool, typer.Option("--simulated", help="The images are simulated; the card's figures will say so.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Train a reader: look at the cohort, plan, learn, calibrate on held-out patients, and write model, card and report."""
     try:
-        from coread.train.image_reader import Order, Reporter, train_reader
+        from coread.train.image_reader import train_reader
+        from coread.train.order import Order, Reporter
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in ("torch", "onnx", "safetensors"):
             raise MissingDependencyError(f"training needs {error.name}: pip install 'coread[train]'") from None
@@ -32,9 +38,12 @@ def train(
     from coread.report.training_page import write_training_page
 
     words = ["coread", "train", str(plan or recipe), "--cohort", str(cohort), "-o", str(output)]
+    words += ["--folds", str(folds)] if folds else []
+    words += ["--leave-out", leave_out] if leave_out else []
+    words += ["--init", str(init)] if init else []
     words += ["--simulated"] if simulated else []
-    order = Order(str(plan or recipe), cohort, output, plan_only, simulated, shlex.join(words))
-    with _Bar(as_json) as bar:
+    order = Order(str(plan or recipe), cohort, output, plan_only, simulated, shlex.join(words), folds, leave_out, init)
+    with Bar(as_json) as bar:
         outcome = train_reader(order, Reporter(bar.stage, bar.tick, (lambda _line: None) if as_json else bar.say))
     written = [*outcome.written]
     if not plan_only and written:
@@ -58,7 +67,7 @@ def _said(value: float | None, low: float | None, high: float | None, why: str) 
     return f"{value:.3g}" + (f" ({low:.3g} to {high:.3g})" if low is not None and high is not None else "")
 
 
-class _Bar:
+class Bar:
     """How far a training is, with the time left: a bar on a terminal, else a line now and then."""
 
     def __init__(self, silent: bool) -> None:
@@ -75,7 +84,7 @@ class _Bar:
             self.bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=True, redirect_stderr=True)
             self.task = self.bar.add_task("train", total=None)
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Bar:
         if self.bar:
             self.bar.start()
         return self

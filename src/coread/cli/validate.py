@@ -5,15 +5,12 @@ from __future__ import annotations
 import shlex
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from coread.cli.progress import Progress
-from coread.cli.say import say_json, say_table
-
-if TYPE_CHECKING:
-    from coread.stats.estimate import Estimate
+from coread.cli.say import estimate_text, say_json, say_table
 
 
 def validate(
@@ -66,7 +63,7 @@ def validate(
         say_json({"model": validation.model, "patients": validation.patients, "written": [str(path) for path in written]})
         return
     level = validation.everything.measures[0].value.level
-    rows = [(m.measure, m.of, str(m.patients), _said(m.value)) for m in validation.everything.measures]
+    rows = [(m.measure, m.of, str(m.patients), estimate_text(m.value)) for m in validation.everything.measures]
     say_table([("MEASURE", "OF", "PATIENTS", f"VALUE ({level:.0%} INTERVAL)"), *rows])
     found = [gap for gap in validation.gaps if gap.p_adjusted is not None and gap.p_adjusted < FOUND]
     for gap in found:
@@ -79,11 +76,3 @@ def validate(
         typer.echo(f"note: {note}")
     for path in written:
         typer.echo(str(path))
-
-
-def _said(value: Estimate) -> str:
-    if value.estimate is None:
-        return f"none: {value.undefined}"
-    if value.low is None or value.high is None:
-        return f"{value.estimate:.3g}, {value.undefined}"
-    return f"{value.estimate:.3g} ({value.low:.3g} to {value.high:.3g})"

@@ -40,6 +40,15 @@ def reader(name: str | Path, threads: int | None = None) -> Reader:
         DefinitionError: the card, or its weights, are not what they must be.
     """
     chosen = card(name)
+    found = _reader(chosen, threads)
+    if chosen.calibration is None:
+        return found
+    from coread.readers.calibrated import CalibratedReader
+
+    return CalibratedReader(found, chosen.calibration)
+
+
+def _reader(chosen: Card, threads: int | None) -> Reader:
     if chosen.reader == "joints":
         from coread.readers.joints import JointsReader
 

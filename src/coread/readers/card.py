@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from coread.errors import DefinitionError, InputError
+from coread.errors import CoreadError, DefinitionError, InputError
 from coread.readers.image_input import ImageInput, image_input
 from coread.toml_table import TomlTable
+
+if TYPE_CHECKING:
+    from coread.readers.calibration import Calibration
 
 KINDS = ("real", "simulated")
 
@@ -48,6 +52,8 @@ class Card:
 
     ``parameters`` holds the plain values that the reader takes from it, ``cautions`` what every reading must say, ``training_centres``
     the centres and data sets it was trained on, spelt as the column ``centre`` of a cohort has them; empty where they are not named.
+    ``calibration`` is there where this is another card, calibrated for a hospital of its own: weights and parameters are then that
+    card's.
     ``input`` says what an image reader takes; other readers have none.
     """
 
@@ -66,6 +72,7 @@ class Card:
     path: Path
     sha256: str
     training_centres: tuple[str, ...] = ()
+    calibration: Calibration | None = None
     input: ImageInput | None = None
 
     def checked(self, role: str) -> Path:
@@ -108,6 +115,8 @@ def card(name: str | Path) -> Card:
     if not path.is_file():
         raise InputError(f"{path}: no such card; give the path of a card's .toml file, or one of {', '.join(cards())}")
     table = TomlTable.read(path)
+    if "calibration" in table.names:
+        return _calibrated(table, path)
     weights = {role: _weights(role, part, path.parent) for role, part in table.parts("weights")}
     parameters = table.table("parameters")
     read = Card(
@@ -127,6 +136,41 @@ def card(name: str | Path) -> Card:
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         training_centres=table.texts("training_centres", ()),
         input=image_input(table.table("input")) if "input" in table.names else None,
+    )
+    table.done()
+    return read
+
+
+def _calibrated(table: TomlTable, path: Path) -> Card:
+    """A card that calibrates another: what it does not say itself is that card's."""
+    from coread.readers.calibration import calibration_in  # loads scipy, which listing cards must not
+
+    own = calibration_in(table.table("calibration"))
+    name = path.parent / own.parent if own.parent.endswith(".toml") else own.parent
+    try:
+        parent = card(name)
+    except CoreadError as error:
+        raise DefinitionError(f"{path}: calibration.parent: {error}") from None
+    if parent.calibration is not None:
+        raise DefinitionError(f"{path}: calibration.parent: {parent.id} is itself a local calibration, of {parent.calibration.parent}")
+    if parent.sha256 != own.parent_sha256:
+        raise DefinitionError(
+            f"{path}: calibration.parent_sha256: was calibrated for {parent.id} {own.parent_version} (sha256 {own.parent_sha256[:12]}…), "
+            f"the card at hand is {parent.version} ({parent.sha256[:12]}…); calibrate that one with `coread calibrate`"
+        )
+    read = replace(
+        parent,
+        id=table.text("id"),
+        version=table.text("version"),
+        name=table.text("name"),
+        figures=tuple(_figure(part) for part in table.list_of_tables("figures")),
+        training=(*parent.training, *table.texts("training")),
+        not_tested=(*parent.not_tested, *table.texts("not_tested")),
+        cautions=(*parent.cautions, *table.texts("cautions")),
+        path=path,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        training_centres=table.texts("training_centres", ()),
+        calibration=own,
     )
     table.done()
     return read

@@ -25,7 +25,7 @@ from coread.readers.image_places import FINDERS
 from coread.reading import Evidence, Finding, Interval, ReaderRef, Reading, Total
 from coread.scoring import Item, ScoringSystem, system
 from coread.study import Image, Study
-from coread.vision.evidence_map import map_uri
+from coread.vision.evidence_map import map_uri, relief
 from coread.vision.network import Network
 from coread.vision.prepare import Box, prepare
 from coread.vision.scope import MODALITIES, grey
@@ -190,7 +190,7 @@ class ImageReader:
             side=side[0],
             side_source=side[1],
             probabilities=probabilities.astype(np.float64).mean(axis=0),
-            map=maps[0].astype(np.float64),
+            map=relief(maps[0]),
             box_px=box,
             size=(size[0], size[1]),
         )

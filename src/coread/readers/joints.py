@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,18 +15,21 @@ from coread.errors import OutOfScopeError
 from coread.printable import printable
 from coread.readers import study_ref
 from coread.readers.card import Card
+from coread.readers.erosions import erosion_findings, suspicions
+from coread.readers.rounding import point
 from coread.readers.sides import decide_sides
-from coread.readers.spaces import space_findings
+from coread.readers.spaces import measured_spaces, space_findings
+from coread.readers.totals import totals_with_intervals
 from coread.reading import Evidence, Finding, ReaderRef, Reading, Total, commonest
 from coread.scoring import Item, ScoringSystem, system
-from coread.stats.ordinal import sum_interval
 from coread.study import Image, Study
-from coread.vision.landmarks import Hand, HandLocator
+from coread.vision.damage import DamageGrader, HandView
+from coread.vision.landmarks import Hand, HandLocator, Place
 from coread.vision.marker import MarkerReader
 from coread.vision.maturity import Maturity, MaturityReader, anchors_of_places
 from coread.vision.scope import ScopeCheck
 
-NARROWING = "joint_space_narrowing"
+NARROWING, EROSION = "joint_space_narrowing", "erosion"
 SIDES = ("left", "right")
 NO_SPACING = (
     "an image states no pixel size: its widths are per cent of the bone's width, which is less certain than mm; "
@@ -72,6 +75,7 @@ class JointsReader:
         self.markers = MarkerReader(card.checked("hand_marker"), threads)
         self.maturity = MaturityReader(card.checked("hand_maturity"), threads)
         self.scope = ScopeCheck(card.checked("hand_scope"), threads)
+        self.damage = DamageGrader(card.checked("hand_damage"), threads) if EROSION in card.assesses else None
 
     def read(self, study: Study) -> Reading:
         """The reading of a study of one or two hands.
@@ -80,7 +84,7 @@ class JointsReader:
             OutOfScopeError: no image of the study is a hand radiograph that can be read; the message says why.
         """
         seen = self._look(study)
-        findings = tuple(f for hand in seen.hands for f in self._findings(hand))
+        findings = self._findings(seen.hands)
         sources = {hand.side_source for hand in seen.hands}
         return Reading(
             uid=f"2.25.{uuid4().int}",
@@ -104,8 +108,9 @@ class JointsReader:
             return {"readable": False, "reason": str(error).removeprefix(f"{study.source}: ")}
         answer: dict[str, Any] = {"readable": True, "patient": study.patient, "images": len(study.images)}
         graded, why = 0, list[str]()
+        findings = self._findings(seen.hands)
         for found in seen.hands:
-            narrowing = [f for f in self._findings(found) if f.feature == NARROWING]
+            narrowing = [f for f in findings if f.feature == NARROWING and f.side == found.side]
             graded += sum(f.grade is not None for f in narrowing)
             why += [f.unreadable for f in narrowing if f.unreadable]
             inside = sum(found.hand.places[f.site].inside for f in narrowing)
@@ -194,21 +199,40 @@ class JointsReader:
     def _items(self, side: str, feature: str) -> list[Item]:
         return [i for i in self.system.items if i.side == side and i.feature == feature and i.region == f"hand_{side}"]
 
-    def _findings(self, seen: SeenHand) -> list[Finding]:
+    def _findings(self, hands: Sequence[SeenHand]) -> tuple[Finding, ...]:
+        """Every item of the hands, in the order of the system, measurements after the grades."""
         findings: list[Finding] = []
-        readable = []
-        for feature in self.system.features:
-            for item in self._items(seen.side, feature):
-                place = seen.hand.places[item.site]
-                reason = self._why_not(seen, item)
-                if reason is None:
-                    readable.append(item)
-                    continue
-                evidence = Evidence(seen.image, _point(place.center_px)) if place.inside else None
-                findings.append(Finding(item.site, item.side, item.feature, unreadable=reason, evidence=evidence))
-        findings += space_findings(readable, seen.hand, seen.pixels, seen.image, seen.spacing_mm)
+        readable: list[list[Item]] = [[] for _ in hands]
+        for seen, items in zip(hands, readable, strict=True):
+            for feature in self.system.features:
+                for item in self._items(seen.side, feature):
+                    place = seen.hand.places[item.site]
+                    reason = self._why_not(seen, item)
+                    if reason is None:
+                        items.append(item)
+                        continue
+                    evidence = Evidence(seen.image, point(place.center_px)) if place.inside else None
+                    findings.append(Finding(item.site, item.side, item.feature, unreadable=reason, evidence=evidence))
+        narrowing = [[item for item in items if item.feature == NARROWING] for items in readable]
+        measured = [measured_spaces(items, one.hand, one.pixels, one.spacing_mm) for items, one in zip(narrowing, hands, strict=True)]
+        for seen, items, spaces in zip(hands, narrowing, measured, strict=True):
+            findings += space_findings(items, spaces, seen.image, seen.spacing_mm)
+        if self.damage is not None:
+            views = [
+                HandView(one.pixels, self._looked_at(one), one.hand.length_px, one.hand.pose.mirrored, one.side == "right", spaces)
+                for one, spaces in zip(hands, measured, strict=True)
+            ]
+            level = self.damage.calibration.outline
+            for seen, items, sites in zip(hands, readable, self.damage.grade(views), strict=True):
+                findings += erosion_findings([item for item in items if item.feature == EROSION], sites, seen.image, level)
+                findings += suspicions([item for item in items if item.feature == NARROWING], sites, seen.image)
         order = {item.key: i for i, item in enumerate(self.system.items)}
-        return sorted(findings, key=lambda f: order.get((f.site, f.side, f.feature), len(order)))
+        return tuple(sorted(findings, key=lambda f: order.get((f.site, f.side, f.feature), len(order))))
+
+    def _looked_at(self, seen: SeenHand) -> Mapping[str, Place]:
+        """The places that were found surely enough to be looked at."""
+        least = self.card.parameters["place_confidence"]
+        return {name: place for name, place in seen.hand.places.items() if place.inside and place.confidence >= least}
 
     def _why_not(self, seen: SeenHand, item: Item) -> str | None:
         place = seen.hand.places[item.site]
@@ -222,30 +246,13 @@ class JointsReader:
             return "outside the image: cut by its border"
         if place.confidence < self.card.parameters["place_confidence"]:
             return f"not found with enough certainty ({place.confidence:.2f}, needed {self.card.parameters['place_confidence']:.2f})"
+        least = self.card.parameters["erosion_hand_length_px"]
+        if item.feature == EROSION and seen.hand.length_px < least:
+            return f"too coarse for erosions: the hand is {seen.hand.length_px:.0f} pixels long, needed {least:.0f}"
         return self._immature(seen)
 
     def _totals(self, findings: tuple[Finding, ...]) -> Mapping[str, Total]:
-        grades = {(f.site, f.side, f.feature): f.grade for f in findings if f.feature in self.system.features}
-        probabilities = {(f.site, f.side, f.feature): f.probabilities for f in findings if f.grade is not None and f.probabilities}
-        imaged = {self.system.item(*key).region for key in grades}
-        totals = {}
-        for name, score in self.system.score(grades, imaged).items():
-            items = [item for item in self.system.totals[name].items if item.key in probabilities]
-            interval = sum_interval(
-                [probabilities[item.key] for item in items],
-                [item.grades for item in items],
-                self.card.parameters["error_correlation"],
-                self.card.parameters["level"],
-            )
-            totals[name] = Total(
-                value=score.value,
-                maximum=score.maximum,
-                low=min(interval.low, score.value),
-                high=max(interval.high, score.value),
-                level=interval.level,
-                sites_unreadable=score.sites_unreadable,
-            )
-        return totals
+        return totals_with_intervals(findings, self.system, self.card.parameters, self.card.parameters["level"])
 
 
 def _point(point: tuple[float, float]) -> tuple[float, float]:

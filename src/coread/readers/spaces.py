@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
+from coread.readers.rounding import point, shares
 from coread.reading import Evidence, Finding, Interval
 from coread.scoring import Item
 from coread.vision.landmarks import Hand
@@ -19,20 +20,36 @@ WIDTH, LEAST_WIDTH, SUBLUXATION = "joint_space_width", "minimum_joint_space_widt
 FUSED = 4
 
 
-def space_findings(items: Sequence[Item], hand: Hand, pixels: Pixels, image: int, spacing_mm: tuple[float, float] | None) -> list[Finding]:
-    """What the spaces of one hand say about the items given: a grade, or why there is none, and the measurements behind it.
+Measured = Mapping[str, tuple[Space, Narrowing]]
+
+
+def measured_spaces(items: Sequence[Item], hand: Hand, pixels: Pixels, spacing_mm: tuple[float, float] | None) -> Measured:
+    """The joint space of each item's site, and how far it is narrowed given the hand's other spaces, by site.
 
     Args:
         items: narrowing items of this hand whose places can be looked at.
         hand: the hand as it was located.
         pixels: [y, x], 0..1, bone bright.
-        image: index of the image in the study, for the evidence.
         spacing_mm: (row, column) distance of pixels; None where it is not known, then widths are per cent of bone width.
     """
     spaces = measure_spaces(pixels, [hand.places[item.site] for item in items])
-    spacing = sqrt(spacing_mm[0] * spacing_mm[1]) if spacing_mm else None
+    narrowings = grade_hand(spaces, _one_spacing(spacing_mm))
+    return {item.site: (space, narrowing) for item, space, narrowing in zip(items, spaces, narrowings, strict=True)}
+
+
+def space_findings(items: Sequence[Item], measured: Measured, image: int, spacing_mm: tuple[float, float] | None) -> list[Finding]:
+    """What the spaces of one hand say about the items given: a grade, or why there is none, and the measurements behind it.
+
+    Args:
+        items: those that were measured.
+        measured: by site, see `measured_spaces`.
+        image: index of the image in the study, for the evidence.
+        spacing_mm: as for `measured_spaces`.
+    """
+    spacing = _one_spacing(spacing_mm)
     findings: list[Finding] = []
-    for item, space, narrowing in zip(items, spaces, grade_hand(spaces, spacing), strict=True):
+    for item in items:
+        space, narrowing = measured[item.site]
         evidence = _evidence(space, narrowing, image, spacing)
         if narrowing.grade is None:
             reason = narrowing.unmeasurable or "the space could not be measured"
@@ -44,13 +61,17 @@ def space_findings(items: Sequence[Item], hand: Hand, pixels: Pixels, image: int
                 item.side,
                 item.feature,
                 grade=float(narrowing.grade),
-                probabilities=_shares(narrowing.probabilities),
+                probabilities=shares(narrowing.probabilities),
                 interval=Interval(float(narrowing.grade), _number(narrowing.low), _number(narrowing.high), LEVEL),
                 evidence=evidence,
             )
         )
         findings += _measurements(item, space, narrowing, spacing)
     return findings
+
+
+def _one_spacing(spacing_mm: tuple[float, float] | None) -> float | None:
+    return sqrt(spacing_mm[0] * spacing_mm[1]) if spacing_mm else None
 
 
 def _measurements(item: Item, space: Space, narrowing: Narrowing, spacing: float | None) -> list[Finding]:
@@ -69,7 +90,7 @@ def _measurements(item: Item, space: Space, narrowing: Narrowing, spacing: float
 
 def _evidence(space: Space, narrowing: Narrowing, image: int, spacing: float | None) -> Evidence:
     if narrowing.grade is None or not len(space.widths_px):
-        return Evidence(image, _point(space.center_px))
+        return Evidence(image, point(space.center_px))
     column, row = space.center_px
     half = 0.75 * space.bone_width_px
     scale = spacing if spacing is not None else 100 / space.bone_width_px
@@ -81,24 +102,12 @@ def _evidence(space: Space, narrowing: Narrowing, image: int, spacing: float | N
     for name, edge in (("proximal", space.proximal_px), ("distal", space.distal_px)):
         profile |= {f"{name}_x": _rounded(edge[:, 0]), f"{name}_y": _rounded(edge[:, 1])}
     box = tuple(round(v, 2) for v in (column - half, row - half, column + half, row + half))
-    return Evidence(image, _point(space.center_px), box_px=(box[0], box[1], box[2], box[3]), profile=profile)
+    return Evidence(image, point(space.center_px), box_px=(box[0], box[1], box[2], box[3]), profile=profile)
 
 
 def _rounded(values: npt.ArrayLike, digits: int = 3) -> tuple[float, ...]:
     return tuple(round(float(v), digits) for v in np.asarray(values, dtype=float))
 
 
-def _shares(probabilities: Sequence[float]) -> tuple[float, ...]:
-    """Probabilities to four digits that still sum to 1: the largest takes up what rounding lost."""
-    rounded = [round(p, 4) for p in probabilities]
-    largest = rounded.index(max(rounded))
-    rounded[largest] = round(1 - sum(rounded[:largest]) - sum(rounded[largest + 1 :]), 4)
-    return tuple(rounded)
-
-
 def _number(value: int | None) -> float | None:
     return None if value is None else float(value)
-
-
-def _point(point: tuple[float, float]) -> tuple[float, float]:
-    return round(float(point[0]), 2), round(float(point[1]), 2)

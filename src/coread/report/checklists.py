@@ -1,6 +1,6 @@
 """The parts of reporting checklists that a validation can fill in, and what a person must still write.
 
-The items stand in ``checklists/*.toml`` in our own short words with their numbers; ``?`` stands for a number that was not checked.
+The items stand in ``checklists/*.toml`` in our own short words with their numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from coread.report.validation_tables import table_text
 from coread.toml_table import TomlTable
 from coread.validation import Validation
 from coread.validation_groups import AGE_BAND, FOUND, ORIGIN, Group
-from coread.validation_measures import ABSOLUTE_ERROR, KAPPA, REFUSED, UNREAD, Measured
+from coread.validation_measures import ABSOLUTE_ERROR, DISCRIMINATION, KAPPA, REFUSED, UNREAD, Measured
 
 CHECKLISTS = ("tripod_ai", "claim_2024")
 COLUMNS = ("checklist", "item", "about", "state", "filled_in", "a_person_must_still_write")
@@ -34,7 +34,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item: its number (``?`` where it was not checked), what it is about, which answer fills it, what a person must write."""
+    """One item: its number, what it is about, which answer fills it, what a person must write."""
 
     number: str
     about: str
@@ -112,6 +112,7 @@ def answers(validation: Validation, facts: Facts) -> Mapping[str, str]:
         "characteristics": _groups(v, (AGE_BAND, "sex")),
         "participants": "; ".join(part for part in (size, _groups(v, ("centre", "sex", AGE_BAND))) if part),
         "partition": facts.partition,
+        "disjoint": "patients: one whose studies were in two parts would have been refused",
         "preparation": "the model read the files of the cohort as they are",
         "input": "the image files of each study, nothing else",
         "reference": f"grades by {v.reference} under the scoring system {v.system}",
@@ -129,6 +130,8 @@ def answers(validation: Validation, facts: Facts) -> Mapping[str, str]:
         "training": "; ".join(facts.training),
         "code": facts.software,
         "performance": "; ".join(_named(m) for m in whole.measures if m.measure == KAPPA or m.measure.startswith(("AUC", "ICC"))),
+        "discrimination": "; ".join(_named(m) for m in whole.measures if m.part == DISCRIMINATION),
+        "availability": f"Coread is under the Apache License 2.0; {facts.model}",
         "limits": "; ".join(facts.not_tested),
     }
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coread.reading import Finding, Reading
+from coread.report.evidence_heat import Heat, heat
 from coread.report.palette import step_of
 from coread.report.picture import Bytes, Picture, overview
 
@@ -49,6 +50,7 @@ class Film:
         picture: the pixels; None where the reading came without its study.
         marks: the marks on it.
         scale: pixels of the image per unit of ``dx``, ``dy`` at the reference width.
+        heats: evidence maps that lie over it.
     """
 
     image: int
@@ -60,6 +62,7 @@ class Film:
     picture: Picture | None
     marks: tuple[Mark, ...]
     scale: float
+    heats: tuple[Heat, ...] = ()
 
 
 def films(reading: Reading, pixels: Sequence[Bytes], highest: dict[str, float]) -> tuple[Film, ...]:
@@ -93,9 +96,15 @@ def films(reading: Reading, pixels: Sequence[Bytes], highest: dict[str, float]) 
                     picture=overview(pixels[image], box) if image < len(pixels) else None,
                     marks=_marks(inside, highest, box, scale),
                     scale=scale,
+                    heats=_heats(inside, box),
                 )
             )
     return tuple(made)
+
+
+def _heats(inside: Sequence[Finding], box: tuple[int, int, int, int]) -> tuple[Heat, ...]:
+    part = (box[0] - 0.5, box[1] - 0.5, box[2] - 0.5, box[3] - 0.5)
+    return tuple(made for finding in inside if finding.evidence is not None and (made := heat(finding.evidence, part)) is not None)
 
 
 def marked_findings(reading: Reading, features: tuple[str, ...]) -> list[Finding]:

@@ -66,6 +66,7 @@ def page(reading: Reading, study: Study | None = None) -> str:
         has_unreadable=any(mark.step is None for film in made for mark in film.marks)
         or any(cell.kind == "unreadable" for group in view.sheet.groups for row in group.rows for cell in row.cells),
         has_pixels=any(film.picture for film in made),
+        has_heat=any(film.heats for film in made),
         has_doubt=any(box.share is not None for box in boxes.values()),
         suspected=" or ".join(dict.fromkeys(joint["close"]["suspected"] for joint in joints if joint["close"]["lesions"])),
         has_edges=any(joint["close"]["proximal"] for joint in joints),
@@ -173,6 +174,7 @@ def _film(film: Film, boxes: Mapping[int, Graded], view: Shown) -> Mapping[str, 
         "label": f"{name}: findings at their places",
         "caption": f"{name}: {count}" + ("" if film.picture else " (shown without its pixels)"),
         "scale": f"{film.scale:.3f}",
+        "heats": film.heats,
         "marks": [_mark(mark, boxes[id(mark.finding)]) for mark in film.marks],
     }
 

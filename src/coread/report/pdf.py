@@ -133,6 +133,9 @@ def _film(paper: Paper, graded: Mapping[int, Graded], film: Film, x: float, fit:
         paper.picture(film.picture.data, x, paper.y, width, height, f"The image with {len(film.marks)} marked findings")
     else:
         paper.box(x, paper.y, width, height, "#0B0F13")
+    for heat in film.heats:
+        place = (x + (heat.left + 0.5 - film.left) * fit, paper.y + (heat.top + 0.5 - film.top) * fit)
+        paper.picture(heat.data, *place, heat.width * fit, heat.height * fit, "Evidence map")
     unit = width / REFERENCE_WIDTH * (1.25 if width < 90 else 1.0)
     for mark in film.marks:
         at = (x + (mark.x - film.left + 0.5) * fit, paper.y + (mark.y - film.top + 0.5) * fit)

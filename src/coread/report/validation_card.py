@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from coread.validation import Validation
 from coread.validation_measures import ABSOLUTE_ERROR, MEAN_ERROR, REFUSED, Measured
@@ -22,27 +23,40 @@ def figures_toml(validation: Validation, of: str, kind: str, command: str) -> st
         f"{validation.patients} patients, {validation.studies} studies.",
         *(f"# {note}" for note in validation.notes),
     ]
-    for measured in validation.everything.measures:
-        value, name = measured.value, f"{measured.measure}: {measured.of}"
-        if value.estimate is None:
-            parts.append(f"# {name}: none, {value.undefined}")
-            continue
-        lines = ["[[figures]]", f"name = {_text(name)}", f"value = {_number(value.estimate)}"]
-        bounds = (value.low, value.high)
-        if bounds[0] is not None and bounds[1] is not None and max(map(abs, (bounds[0], bounds[1]))) < float("inf"):
-            lines += [f"low = {_number(bounds[0])}", f"high = {_number(bounds[1])}", f"level = {_number(value.level)}"]
-        elif value.undefined:
-            lines.append(f"# {value.undefined}")
-        # `n` is of patients, since intervals are; the sites or totals stand in words.
-        lines += [
-            f"unit = {_text(_unit(measured))}",
-            f"n = {measured.patients}",
-            f"of = {_text(f'patients ({measured.cases} {_cases(measured)}) of {of}')}",
-            f"kind = {_text(kind)}",
-            f"command = {_text(command)}",
-        ]
-        parts.append("\n".join(lines))
+    parts += [figure_text(measured, Told(of, kind, command)) for measured in validation.everything.measures]
     return "\n\n".join(parts).replace("\n\n#", "\n#") + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a card says of each figure: on what, ``real`` or ``simulated``, and the command; ``when`` ends its name."""
+
+    of: str
+    kind: str
+    command: str
+    when: str = ""
+
+
+def figure_text(measured: Measured, told: Told) -> str:
+    """One figure as ``[[figures]]`` of a card's TOML; a comment that says why where it has no value."""
+    value, name = measured.value, f"{measured.measure}: {measured.of}{told.when}"
+    if value.estimate is None:
+        return f"# {name}: none, {value.undefined}"
+    lines = ["[[figures]]", f"name = {toml_text(name)}", f"value = {toml_number(value.estimate)}"]
+    bounds = (value.low, value.high)
+    if bounds[0] is not None and bounds[1] is not None and max(map(abs, (bounds[0], bounds[1]))) < float("inf"):
+        lines += [f"low = {toml_number(bounds[0])}", f"high = {toml_number(bounds[1])}", f"level = {toml_number(value.level)}"]
+    elif value.undefined:
+        lines.append(f"# {value.undefined}")
+    # `n` is of patients, since intervals are; the sites or totals stand in words.
+    lines += [
+        f"unit = {toml_text(_unit(measured))}",
+        f"n = {measured.patients}",
+        f"of = {toml_text(f'patients ({measured.cases} {_cases(measured)}) of {told.of}')}",
+        f"kind = {toml_text(told.kind)}",
+        f"command = {toml_text(told.command)}",
+    ]
+    return "\n".join(lines)
 
 
 def _cases(measured: Measured) -> str:
@@ -53,15 +67,16 @@ def _cases(measured: Measured) -> str:
 
 
 def _unit(measured: Measured) -> str:
-    if measured.measure.startswith(("bias", "lower limit", "upper limit")):
+    if measured.measure.startswith(("bias", "lower limit", "upper limit", "mean width")):
         return "points"
     return "grades" if measured.measure in (MEAN_ERROR, ABSOLUTE_ERROR) else "1"
 
 
-def _text(words: str) -> str:
+def toml_text(words: str) -> str:
     """A TOML basic string, whose escapes are those of JSON."""
     return json.dumps(words, ensure_ascii=False)
 
 
-def _number(value: float) -> str:
+def toml_number(value: float) -> str:
+    """A number to four digits after the point."""
     return repr(round(float(value), 4))

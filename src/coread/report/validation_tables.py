@@ -21,13 +21,18 @@ Record = Mapping[str, Any]
 def tables(validation: Validation) -> dict[str, str]:
     """File name -> CSV text: measures, gaps, reliability, reasons."""
     return {
-        "measures.csv": table_text([_measure(g, m) for g in validation.groups for m in g.measures]),
+        "measures.csv": measures_text(validation.groups),
         "gaps.csv": table_text([_gap(gap) for gap in validation.gaps], GAP_COLUMNS),
         "reliability.csv": table_text(list(_reliability(validation)), ("of", "bin_low", "bin_high", "predicted", "observed", *ESTIMATE)),
         "reasons.csv": table_text(
             [{"what": r.what, "reason": r.reason, "count": r.count} for r in validation.reasons], ("what", "reason", "count")
         ),
     }
+
+
+def measures_text(groups: Sequence[Group]) -> str:
+    """Every figure of every group as CSV text."""
+    return table_text([_measure(group, measured) for group in groups for measured in group.measures])
 
 
 def document(validation: Validation, run: Record) -> str:

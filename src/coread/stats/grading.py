@@ -61,11 +61,11 @@ def grade_measures(
         np.bincount(t * k + g, minlength=k * k).reshape(k, k).astype(np.int64),
         share_of(g == t, np.ones(t.size, dtype=bool), codes, level, "case"),
         share_of(np.abs(error) <= 1, np.ones(t.size, dtype=bool), codes, level, "case"),
-        _mean_by_grade(np.abs(error), np.zeros_like(t), codes, level, "mean absolute error"),
-        _mean_by_grade(error, np.zeros_like(t), codes, level, "mean error"),
+        mean_of_means(np.abs(error), np.zeros_like(t), codes, level, "mean absolute error"),
+        mean_of_means(error, np.zeros_like(t), codes, level, "mean error"),
         each,
-        _mean_by_grade((g == t).astype(np.float64), t, codes, level, "mean over grades of sensitivity"),
-        _mean_by_grade(np.abs(error), t, codes, level, "mean over grades of absolute error"),
+        mean_of_means((g == t).astype(np.float64), t, codes, level, "mean over grades of sensitivity"),
+        mean_of_means(np.abs(error), t, codes, level, "mean over grades of absolute error"),
     )
 
 
@@ -135,8 +135,8 @@ def threshold_aucs(
     return {float(cut): auc(t >= cut, scores, clusters, level) for cut in cuts}
 
 
-def _mean_by_grade(values: Floats, strata: Ints, codes: Ints | None, level: float, method: str) -> Estimate:
-    """Plain mean of the means within strata, with a t interval from the linearised terms."""
+def mean_of_means(values: Floats, strata: Ints, codes: Ints | None, level: float, method: str) -> Estimate:
+    """Plain mean of the means within strata, with a t interval from the linearised terms, summed over patients where there are codes."""
     names, index, counts = np.unique(strata, return_inverse=True, return_counts=True)
     means = np.bincount(index, weights=values) / counts
     terms = (values - means[index]) / (counts[index] * names.size)

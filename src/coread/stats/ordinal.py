@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -50,17 +51,25 @@ def sum_interval(
     if not 0 <= correlation <= 1 or not 0 < level < 1:
         raise ValueError(f"correlation must lie in 0..1 and level in (0, 1), got {correlation} and {level}")
     n = len(probabilities)
-    random = np.random.default_rng(20260101)
-    common = random.standard_normal((draws, 1))
-    own = random.standard_normal((draws, n))
-    uniform = ndtr(np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own)
+    uniform = _uniform(n, correlation, draws)
     total = np.zeros(draws)
     for i, (p, g) in enumerate(zip(probabilities, grades, strict=True)):
         p_i, g_i = np.asarray(p, dtype=float), np.asarray(g, dtype=float)
         if p_i.shape != g_i.shape or p_i.ndim != 1 or abs(p_i.sum() - 1) > 1e-6 or (p_i < 0).any():
             raise ValueError(f"site {i}: probabilities {p_i} must be non-negative, sum to 1 and fit the grades {g_i}")
-        index = np.searchsorted(np.cumsum(p_i)[:-1], uniform[:, i])
+        index = np.searchsorted(np.cumsum(p_i)[:-1], uniform[i])
         total += g_i[index]
     tail = (1 - level) / 2
     low, high = np.quantile(total, [tail, 1 - tail], method="inverted_cdf")
     return SumInterval(float(low), float(high), level, n, f"one-factor Gaussian copula, r = {correlation:g}, {draws} draws")
+
+
+@lru_cache(maxsize=16)
+def _uniform(n: int, correlation: float, draws: int) -> npt.NDArray[np.float64]:
+    """(n, draws) uniform numbers that belong together; kept, as every exam of a model asks for the same."""
+    random = np.random.default_rng(20260101)
+    common = random.standard_normal((draws, 1))
+    own = random.standard_normal((draws, n))
+    uniform: npt.NDArray[np.float64] = np.ascontiguousarray(ndtr(np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own).T)
+    uniform.flags.writeable = False
+    return uniform

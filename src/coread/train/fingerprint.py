@@ -139,7 +139,7 @@ def fingerprint(cohort: Cohort, cases: Sequence[Case], step: Callable[[], None] 
 
 
 def _seen(case: int, plane: npt.NDArray[np.float32], spacing: tuple[float, ...], modality: str) -> Seen:
-    small = np.asarray(Pillow.fromarray(plane).resize((THUMBNAIL, THUMBNAIL), Pillow.Resampling.BOX), dtype=np.float32)
+    small = np.asarray(Pillow.fromarray(plane).resize((THUMBNAIL, THUMBNAIL), Pillow.Resampling.BILINEAR), dtype=np.float32)
     small = (small - small.mean()) / max(float(small.std()), 1e-6)
     dark, middle, bright = (float(q) for q in np.percentile(plane[:: max(1, plane.shape[0] // 256)], (1, 50, 99)))
     digest = hashlib.sha256(np.ascontiguousarray(plane).tobytes() + str(plane.shape).encode()).hexdigest()

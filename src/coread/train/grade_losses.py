@@ -75,24 +75,15 @@ def softened(target: Tensor) -> Tensor:
     return target @ kernel
 
 
-def severity_slope(loss: str, logits: Tensor) -> Tensor:
-    """How the result rises with each logit (n, outputs), which weighs the channels of an evidence map.
+def evidence_direction(loss: str, logits: Tensor) -> Tensor:
+    """What the evidence map follows, as a weight of each logit (n, outputs): a higher grade, or for ``nominal`` the most likely one.
 
-    The result is the mean grade; for ``nominal`` it is the log probability of the most likely grade.
+    The weights do not fade where the network is certain, as the gradient of a probability would.
     """
     if loss == "nominal":
-        shares = functional.softmax(logits, dim=1)
-        best = (logits >= logits.amax(dim=1, keepdim=True)).to(shares.dtype)
-        return best - shares
+        best = (logits >= logits.amax(dim=1, keepdim=True)).to(logits.dtype)
+        return best - 1.0 / best.shape[1]
     if loss == "soft":
-        shares = functional.softmax(logits, dim=1)
-        grades = torch.arange(logits.shape[1], dtype=shares.dtype)
-        return shares * (grades[None] - (shares * grades).sum(dim=1, keepdim=True))
-    exceeds = torch.sigmoid(logits)
-    if loss == "coral":
-        return exceeds * (1 - exceeds)
-    columns = [exceeds[:, :1]]
-    for j in range(1, exceeds.shape[1]):
-        columns.append(columns[-1] * exceeds[:, j : j + 1])
-    tail = torch.cat(columns, dim=1).flip(1).cumsum(1).flip(1)
-    return tail * (1 - exceeds)
+        grades = torch.linspace(-1.0, 1.0, int(logits.shape[1]))
+        return torch.zeros_like(logits) + grades
+    return torch.ones_like(logits) / int(logits.shape[1])

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coread.train.grade_losses import outputs_of, probabilities_of, severity_slope
+from coread.train.grade_losses import evidence_direction, outputs_of, probabilities_of
 
 
 class Grader(nn.Module):
@@ -30,7 +30,7 @@ class Grader(nn.Module):
         outputs = outputs_of(loss, grades)
         self.dropout = nn.Dropout(dropout)
         self.score = nn.Linear(trunk.width, 1 if loss == "coral" else outputs, bias=False)
-        nn.init.normal_(self.score.weight, std=0.01)
+        nn.init.normal_(self.score.weight, std=trunk.width**-0.5)
         start = torch.linspace(1.0, -1.0, outputs) if loss == "coral" else torch.zeros(outputs)
         self.threshold = nn.Parameter(start)
 
@@ -50,9 +50,9 @@ class Grader(nn.Module):
 
     def evidence(self, features: Tensor, logits: Tensor) -> Tensor:
         """(n, rows, columns): what each place adds to the result; the mean over the places is what the image adds."""
-        slope = severity_slope(self.loss, logits)
+        along = evidence_direction(self.loss, logits)
         weight = self.score.weight.expand(logits.shape[1], -1) if self.loss == "coral" else self.score.weight
-        channels = slope @ weight
+        channels = along @ weight
         return (features * channels[:, :, None, None]).sum(dim=1)
 
 

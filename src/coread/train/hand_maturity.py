@@ -35,6 +35,7 @@ from coread.vision.maturity import (
     radius_anchor,
     square,
 )
+from coread.vision.patches import cut
 
 WIDE = 72
 PALM_TO_LENGTH = 2.12
@@ -102,7 +103,7 @@ def child(name: str, pixels: Planes, anchors: Anchors, length: float, age: float
     names = tuple(j for j in JOINTS if j in anchors and inside(pixels, anchors[j], kind(j), length))
     if not names:
         return None
-    wide = np.stack([square(pixels, anchors[j], HALF_SIDE[kind(j)] * length * (WIDE - 1) / (PATCH - 1), WIDE) for j in names])
+    wide = np.stack([cut(pixels, square(anchors[j], HALF_SIDE[kind(j)] * length * (WIDE - 1) / (PATCH - 1), WIDE)) for j in names])
     inputs = np.stack([patch(pixels, anchors[j], kind(j), length) for j in names])
     return Child(name, names, wide, inputs, age)
 

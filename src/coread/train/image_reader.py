@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from coread.cohort import Cohort, open_cohort
 from coread.errors import InputError, not_written
@@ -20,48 +20,22 @@ from coread.train.cases import TEST, Labels, labelled
 from coread.train.drawn import drawn_images
 from coread.train.examples import examples
 from coread.train.fingerprint import Fingerprint, fingerprint
+from coread.train.folds import cross_calibrated, fold_names, out_of_fold
 from coread.train.images import Images, prepared
-from coread.train.learn import Taught, Told, case_probabilities, image_outputs, new_grader, teach
-from coread.train.loop import Progress
-from coread.train.measure import Figure, HeldOut, abstention, confusion, coverage, figures, reliability
+from coread.train.learn import Taught, case_probabilities, image_outputs, new_grader, teach
+from coread.train.measure import Figure, HeldOut, abstention, confusion, coverage, figures, reliability, set_figures
 from coread.train.model_files import MODEL, Facts, Said, refuse_difference, said_by_model, write_card, write_model
+from coread.train.order import Order, Reporter, told_by
 from coread.train.parallel import is_first, processes
-from coread.train.plan import Plan, complete, plan_toml, read_plan
+from coread.train.plan import Plan, complete, read_plan
+from coread.train.run_files import cell, lock, make_folder, write_document, write_plan
 from coread.train.scope_check import fit_scope, limit_of
-from coread.train.split import CALIBRATION, TRAINING, VALIDATION, check_parts, parts
+from coread.train.split import CALIBRATION, TRAINING, VALIDATION, check_parts, missing_grades, parts
 
-PLAN, FINGERPRINT, SPLIT, DOCUMENT, LOCK = "plan.toml", "fingerprint.json", "split.csv", "training.json", "started.json"
+DOCUMENT = "training.json"
+FOLDS = "folds.csv"
 MAP_QUANTILE = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to train.
-
-    Attributes:
-        recipe: a shipped recipe by its stem, or the path of a recipe or plan.
-        cohort: folder of the cohort.
-        out: folder of the run.
-        plan_only: stop after fingerprint and plan.
-        simulated: whether the images are simulated; the card's figures say so.
-        command: the command line, for the card.
-    """
-
-    recipe: str
-    cohort: Path
-    out: Path
-    plan_only: bool = False
-    simulated: bool = False
-    command: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reporter:
-    """Who is told how far a training is: the name of a stage with its steps, each step done, and lines to read."""
-
-    stage: Callable[[str, int], None] = lambda _name, _count: None
-    tick: Callable[[int], None] = lambda _done: None
-    say: Callable[[str], None] = lambda _line: None
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +69,15 @@ class Material:
         return "nominal" if self.plan.learning.loss == "nominal" else "ordinal"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibrated:
+    """Held-out cases with their calibration and what its sets cover."""
+
+    held: HeldOut
+    doubt: Doubt
+    coverage: tuple[Figure, Figure]
+
+
 def train_reader(order: Order, reporter: Reporter | None = None) -> Outcome:
     """Everything from a cohort's folder to a reader in ``order.out``; goes on where it was stopped.
 
@@ -104,37 +87,43 @@ def train_reader(order: Order, reporter: Reporter | None = None) -> Outcome:
     """
     reporter = reporter or Reporter()
     plan, path = read_plan(order.recipe)
-    if plan.network.init:
-        plan = replace(plan, network=replace(plan.network, init=str((path.parent / plan.network.init).resolve())))
+    if order.init or plan.network.init:
+        start = (order.init or path.parent / plan.network.init).resolve()
+        plan = replace(plan, network=replace(plan.network, init=str(start)))
     cohort = open_cohort(order.cohort)
+    cohort.check_columns([order.leave_out] if order.leave_out else [])
     labels = Labels(system(plan.task.system), plan.task.feature, plan.task.site, plan.task.reference or None)
     cases, notes = labelled(cohort, labels)
-    _make(order.out)
+    make_folder(order.out)
     with processes():
         reporter.stage("opening", len(cases))
         done = iter(range(1, len(cases) + 1))
         found = fingerprint(cohort, cases, lambda: reporter.tick(next(done)))
         plan = complete(plan, found)
+        if order.crossed:
+            plan = replace(plan, split=replace(plan.split, calibration=0.0))
         part = parts(found, plan)
         notes = (*notes, *found.notes)
-        written = _write_plan(order, plan, found, part, labels)
+        written = write_plan(order, plan, found, part, labels)
         if order.plan_only:
             return Outcome(written, (), notes)
-        notes = (*notes, *check_parts(found, part, plan))
-        _lock(order.out, plan, cohort)
+        notes = (*notes, *check_parts(found, part, plan, not order.crossed))
+        lock(order.out, plan, cohort)
         reporter.stage("preparing", len(found.cases))
         ready = iter(range(1, len(found.cases) + 1))
         images = prepared(cohort, found, plan.preparation, order.out, lambda: reporter.tick(next(ready)))
         material = Material(plan, order.out, found, images, labels.grades)
-        made, measured = _one_reader(order, material, part, reporter, notes)
+        crossed = _crossed(order, cohort, material, part, reporter) if order.crossed else None
+        made, measured = _one_reader(order, material, part, (reporter, crossed), notes)
     return Outcome((*written, *made), measured, notes)
 
 
 def _one_reader(
-    order: Order, material: Material, part: Sequence[str], reporter: Reporter, notes: Sequence[str]
+    order: Order, material: Material, part: Sequence[str], beside: tuple[Reporter, Calibrated | None], notes: Sequence[str]
 ) -> tuple[tuple[Path, ...], tuple[Figure, ...]]:
-    """Trains on the training part, stops by validation, calibrates and measures on the held-out patients, and writes the reader."""
+    """Trains on the training part, stops by validation, calibrates and measures on held-out patients or folds, writes the reader."""
     plan, out = material.plan, order.out
+    reporter, crossed = beside
     learned, stopped, held = ([k for k, p in enumerate(part) if p == name] for name in (TRAINING, VALIDATION, CALIBRATION))
     grader = new_grader(plan, len(material.grades), out)
     reporter.stage("learning", 1)
@@ -142,13 +131,15 @@ def _one_reader(
     if not is_first():
         return (), ()
     reporter.stage("calibrating", 1)
+    if crossed:
+        held = stopped
     taught = material.taught(held)
     scope = fit_scope(image_outputs(grader, material.taught(learned).images)[1])
     write_model(grader, scope, plan, out)
     said = said_by_model(out / MODEL, taught.images, plan.augment.mirror)
     mirrored = image_outputs(grader, taught.images, plan.augment.mirror)[0]
     refuse_difference(said, mirrored, out / MODEL)
-    judged = _held_out(material, held, case_probabilities(grader, taught.images, plan.augment.mirror))
+    judged = crossed or _held_out(material, held, case_probabilities(grader, taught.images, plan.augment.mirror))
     parameters, more = _parameters(material, said, out)
     measured = (*figures(judged.held), *judged.coverage, *more)
     patients = len(np.unique(judged.held.patients))
@@ -156,12 +147,11 @@ def _one_reader(
     facts = Facts(
         parameters=parameters,
         figures=measured,
-        of=f"{len(held)} studies of {patients} patients held out of learning and stopping, cohort {order.cohort.resolve().name}; "
-        "the calibration was fitted on them, coverage by a calibration without the patient",
+        of=_measured_on(order, judged, patients),
         kind="simulated" if order.simulated else "real",
         command=order.command,
         centres=_centres(material.found, learned),
-        trained=f"Cohort {order.cohort.resolve().name}: {counts}, {len(held)} to calibrate.",
+        trained=f"Cohort {order.cohort.resolve().name}: {counts}, {len(judged.held.truth)} to calibrate.",
         not_tested=_untested(material.found, part),
     )
     card = write_card(plan, judged.doubt, facts, out)
@@ -178,18 +168,79 @@ def _one_reader(
         "grades": list(material.grades),
         "reliability": reliability(judged.held),
         "abstention": abstention(judged.held),
-        "examples": examples(judged.held, [material.found.cases[k].study for k in held], taught.images, (said, parameters["map_scale"])),
+        "examples": [] if crossed else _examples(material, judged, held, (said, parameters["map_scale"])),
     }
     return (out / MODEL, card, write_document(out / DOCUMENT, document)), measured
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Calibrated:
-    """Held-out cases with their calibration and what its sets cover."""
+def _crossed(order: Order, cohort: Cohort, material: Material, part: Sequence[str], reporter: Reporter) -> Calibrated:
+    """Every case outside the test part judged by a network of the other folds, kept in ``folds/``, with the calibration of all."""
+    plan, found = material.plan, material.found
+    cases = [k for k, name in enumerate(part) if name in (TRAINING, VALIDATION)]
+    facts = {member.study: member.facts for member in cohort.members}
+    column = [facts[found.cases[k].study].get(order.leave_out, "") for k in cases] if order.leave_out else []
+    names = fold_names(found, cases, order.folds, column)
 
-    held: HeldOut
-    doubt: Doubt
-    coverage: tuple[Figure, Figure]
+    def judge(name: str, learned: list[int], stopped: list[int], held: list[int]) -> Floats:
+        reporter.say(f"{name}: {len(learned)} studies to learn from, {len(stopped)} to stop by, {len(held)} held out")
+        absent = missing_grades([found.cases[k] for k in learned], material.grades)
+        if absent:
+            reporter.say(f"{name}: none of its studies to learn from has the grade {', '.join(absent)}; it will never be said")
+        grader = new_grader(plan, len(material.grades), material.folder)
+        run = material.folder / "folds" / re.sub(r"[^\w.-]+", "_", name)
+        teach(grader, plan, (material.taught(learned), material.taught(stopped)), run, told_by(reporter))
+        return case_probabilities(grader, material.taught(held).images, plan.augment.mirror)
+
+    said = out_of_fold(found, plan, cases, names, judge)
+    truth = material.taught(cases).truth
+    level = plan.calibration.level
+    try:
+        shares, inside = cross_calibrated(truth, said, names, material.kind, level)
+        doubt = fit_doubt(truth, said, material.kind, level)
+    except ValueError as error:
+        raise InputError(
+            f"{cohort.folder}: the folds cannot be calibrated: {error}; lower [calibration] level or use fewer folds"
+        ) from None
+    patients = np.array([found.groups[k] for k in cases])
+    _write_folds(material, cases, names, shares)
+    held = HeldOut(truth, shares, patients, material.grades, material.kind)
+    return Calibrated(held, doubt, set_figures(truth, inside, patients, level))
+
+
+def _write_folds(material: Material, cases: Sequence[int], names: Sequence[str], shares: Floats) -> None:
+    """``folds.csv``: each study's fold, reference and calibrated probabilities."""
+    if not is_first():
+        return
+    rows = [",".join(("study", "patient", "fold", "grade", *(f"p{grade:g}" for grade in material.grades)))]
+    for k, name, said in zip(cases, names, shares, strict=True):
+        case = material.found.cases[k]
+        grade = f"{material.grades[case.grade]:g}"
+        rows.append(",".join([cell(case.study), cell(case.patient), cell(name), grade, *(f"{p:.6f}" for p in said)]))
+    path = material.folder / FOLDS
+    try:
+        path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise not_written(path, error) from None
+
+
+def _measured_on(order: Order, judged: Calibrated, patients: int) -> str:
+    studies, name = f"{len(judged.held.truth)} studies of {patients} patients", order.cohort.resolve().name
+    if order.leave_out:
+        return f"{studies}, cohort {name}, each by networks and a calibration without its {order.leave_out}; not the shipped network itself"
+    if order.folds:
+        return (
+            f"{studies}, cohort {name}, in {order.folds} folds, each by a network and a calibration without its patient; "
+            "not the shipped network itself"
+        )
+    return (
+        f"{studies} held out of learning and stopping, cohort {name}; the calibration was fitted on them, "
+        "coverage by a calibration without the patient"
+    )
+
+
+def _examples(material: Material, judged: Calibrated, held: Sequence[int], shown: tuple[Said, float]) -> list[dict[str, Any]]:
+    names = [material.found.cases[k].study for k in held]
+    return examples(judged.held, names, material.taught(held).images, shown)
 
 
 def _held_out(material: Material, cases: Sequence[int], said: Any) -> Calibrated:
@@ -218,35 +269,6 @@ def _parameters(material: Material, said: Said, out: Path) -> tuple[dict[str, fl
     return {"scope_limit": round(limit, 6), "map_scale": round(scale, 6)}, (passed, refused)
 
 
-def told_by(reporter: Reporter) -> Told:
-    """The reporter as the learning tells it."""
-    started = [False]
-
-    def tick(done: int, count: int) -> None:
-        if not started[0]:
-            started[0] = True
-            reporter.stage("learning", count)
-        reporter.tick(done)
-
-    def say(progress: Progress) -> None:
-        error = f", validation error {progress.figures['validation']:.4f}" if "validation" in progress.figures else ""
-        reporter.say(f"update {progress.step}: loss {progress.loss:.4f}{error}")
-
-    return Told(tick, say)
-
-
-def write_document(path: Path, document: dict[str, Any]) -> Path:
-    """A JSON document that is there as a whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise not_written(path, error) from None
-    return path
-
-
 def _centres(found: Fingerprint, cases: Sequence[int]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found.cases[k].centre for k in cases if found.cases[k].centre))
 
@@ -256,60 +278,3 @@ def _untested(found: Fingerprint, part: Sequence[str]) -> list[str]:
     if TEST in part:
         notes.append(f"The {list(part).count(TEST)} studies of the test part: `coread validate` on this card does that.")
     return notes
-
-
-def _make(out: Path) -> None:
-    try:
-        if out.is_dir() and any(out.iterdir()) and not (out / PLAN).exists():
-            raise InputError(f"{out}: holds files that `coread train` did not write; choose another folder with -o")
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{out}: the folder cannot be made: {error.strerror or error}; choose another with -o") from None
-
-
-def _write_plan(order: Order, plan: Plan, found: Fingerprint, part: Sequence[str], labels: Labels) -> tuple[Path, ...]:
-    """``plan.toml``, ``fingerprint.json`` and ``split.csv``, which says who is in which part."""
-    if not is_first():
-        return ()
-    told = found.told(labels.grades)
-    heading = (
-        f"The plan of a training: {told['studies']} studies of {told['patients']} patients in {order.cohort.resolve().name}.",
-        "Change a value and give this file in place of the recipe: `coread train plan.toml --cohort COHORT -o RUN`.",
-        f"Grades {told['grades']}, centres {told['centres']}.",
-    )
-    rows = [",".join(("study", "patient", "centre", "grade", "part"))]
-    rows += [
-        ",".join(_cell(text) for text in (case.study, case.patient, case.centre, f"{labels.grades[case.grade]:g}", name))
-        for case, name in zip(found.cases, part, strict=True)
-    ]
-    texts = {PLAN: plan_toml(plan, heading), FINGERPRINT: json.dumps(told, indent=1), SPLIT: "\n".join(rows) + "\n"}
-    for name, text in texts.items():
-        try:
-            (order.out / name).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise not_written(order.out / name, error) from None
-    return tuple(order.out / name for name in texts)
-
-
-def _cell(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n') else text
-
-
-def _lock(out: Path, plan: Plan, cohort: Cohort) -> None:
-    """Pass where the folder's training, if one began, is of this plan and cohort: a checkpoint of another would be taken up."""
-    tables = [hashlib.sha256((cohort.folder / name).read_bytes()).hexdigest() for name in ("cohort.csv", "readings.csv")]
-    mine = {"plan": hashlib.sha256(plan_toml(plan).encode()).hexdigest(), "cohort": tables}
-    path = out / LOCK
-    if not path.is_file():
-        if is_first():
-            write_document(path, mine)
-        return
-    try:
-        there = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        there = {}
-    if there != mine:
-        raise InputError(
-            f"{out}: holds a training by another plan or of another cohort; choose another folder with -o, "
-            f"or remove {path.name} and the folder training in it to begin anew"
-        )

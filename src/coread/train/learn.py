@@ -18,7 +18,7 @@ from coread.train.grade_losses import grade_loss, probabilities_of
 from coread.train.grader import Grader, descriptors
 from coread.train.images import Images
 from coread.train.loop import Progress, Watch, fit
-from coread.train.parallel import count, device, share_of_batch
+from coread.train.parallel import count, device, is_first, share_of_batch
 from coread.train.plan import Plan
 from coread.train.recipe import Training, build_network
 from coread.train.start import load_start
@@ -111,6 +111,8 @@ class Curve:
 
     def add(self, progress: Progress) -> None:
         """One row."""
+        if not is_first():
+            return
         kept = {row["step"]: row for row in self.rows() if row["step"] < progress.step}
         kept[progress.step] = {"step": progress.step, "loss": progress.loss, **progress.figures}
         names = ("step", "loss", "validation")

@@ -118,6 +118,11 @@ def coverage(truth: Ints, said: Floats, patients: Ints, kind: GradeKind, level: 
             return Figure(f"{level:.0%} set holds the grade", None, None, None, len(truth), why), Figure(
                 "grades in a set", None, None, None, len(truth), why
             )
+    return set_figures(truth, inside, patients, level)
+
+
+def set_figures(truth: Ints, inside: npt.NDArray[np.bool_], patients: Ints, level: float) -> tuple[Figure, Figure]:
+    """How often sets (n, k) hold the grade, and how many grades they name."""
     hit = inside[np.arange(len(truth)), truth]
     share = share_of(hit, np.ones(len(hit), dtype=bool), patients, LEVEL, "case")
     size = inside.sum(axis=1)

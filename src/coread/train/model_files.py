@@ -22,6 +22,7 @@ from coread.train.grader import Grader, Whole
 from coread.train.images import Images
 from coread.train.measure import LEVEL, Figure
 from coread.train.plan import Plan
+from coread.vision.evidence_map import relief
 from coread.vision.network import Network
 
 OUTPUTS = ("probabilities", "map", "strangeness")
@@ -32,7 +33,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Said:
-    """What the exported network says of images: probabilities (n, grades), maps (n, rows, columns), strangeness (n,)."""
+    """What the exported network says of images: probabilities (n, grades), relief of the maps (n, rows, columns), strangeness (n,)."""
 
     probabilities: Floats
     maps: Floats
@@ -75,9 +76,10 @@ def write_model(grader: Grader, scope: tuple[Tensor, Tensor], plan: Plan, folder
     facts = {"coread": "image reader", "id": plan.id, "version": plan.version}
     export_onnx(whole, (1, plan.input.rows, plan.input.columns), folder / MODEL, facts, OUTPUTS)
     tensors = {name: value.contiguous() for name, value in grader.state_dict().items()}
-    options = {"network": plan.network.name, "options": json.dumps(plan.network.options or {}), "loss": plan.learning.loss}
+    # One key: the order of several would differ from run to run.
+    options = {"network": plan.network.name, "options": plan.network.options or {}, "loss": plan.learning.loss, "grades": grader.grades}
     try:
-        save_file(tensors, folder / WEIGHTS, metadata={**options, "grades": str(grader.grades)})
+        save_file(tensors, folder / WEIGHTS, metadata={"coread": json.dumps(options)})
     except OSError as error:
         raise not_written(folder / WEIGHTS, error) from None
 
@@ -92,7 +94,7 @@ def said_by_model(path: Path, images: Images, mirror: bool) -> Said:
         shares = (said[0] + network.run(planes[..., ::-1])[0]) / 2 if mirror else said[0]
         rows.append((shares, *said[1:]))
     first, second, third = (np.concatenate(part).astype(np.float64) for part in zip(*rows, strict=True))
-    return Said(first, second, third)
+    return Said(first, relief(second), third)
 
 
 def refuse_difference(said: Said, probabilities: Floats, path: Path) -> None:
@@ -108,7 +110,7 @@ def refuse_difference(said: Said, probabilities: Floats, path: Path) -> None:
 
 def write_card(plan: Plan, doubt: Doubt, facts: Facts, folder: Path) -> Path:
     """``card.toml`` beside the model."""
-    digest = hashlib.sha256((folder / MODEL).read_bytes()).hexdigest()
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (MODEL, WEIGHTS)}
     kind = "nominal" if plan.learning.loss == "nominal" else "ordinal"
     task, shape = plan.task, plan.input
     heading = {
@@ -137,8 +139,10 @@ def write_card(plan: Plan, doubt: Doubt, facts: Facts, folder: Path) -> Path:
         "low": shape.low,
         "high": shape.high,
     }
-    weights = {"file": MODEL, "sha256": digest, "licence": plan.licence, "trained_on": "; ".join(plan.training)}
-    lines = [f"# Made by `{facts.command}`.", *_pairs(heading), "", "[input]", *_pairs(given), "", "[weights.image]", *_pairs(weights)]
+    rights = {"licence": plan.licence, "trained_on": "; ".join(plan.training)}
+    lines = [f"# Made by `{facts.command}`.", *_pairs(heading), "", "[input]", *_pairs(given), "", "[weights.image]"]
+    lines += [*_pairs({"file": MODEL, "sha256": digests[MODEL], **rights})]
+    lines += ["", "[weights.gradients]", *_pairs({"file": WEIGHTS, "sha256": digests[WEIGHTS], **rights})]
     lines += ["", "[parameters]", *_pairs({**doubt.parameters(), **facts.parameters})]
     for figure in facts.figures:
         if figure.value is None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from coread.errors import DefinitionError, InputError, nearest
 from coread.train.augment import Augmentation
+from coread.train.cases import TEST
 from coread.train.fingerprint import Fingerprint
 from coread.train.grade_losses import LOSSES
 from coread.train.recipe import RECIPES, read_toml, typed
@@ -50,7 +51,6 @@ class Shape:
     border: float = 0.0
     low: float = 0.5
     high: float = 99.5
-    blank_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,8 @@ def complete(plan: Plan, found: Fingerprint) -> Plan:
     """The plan with what follows from the cohort: input of about ``AREA_PX`` pixels in the images' usual proportions, batch, epochs."""
     shape, learning = plan.input, plan.learning
     if not shape.rows or not shape.columns:
-        tall = sorted(image.rows / image.columns for image in found.images)[len(found.images) // 2]
+        shapes = [image.rows / image.columns for image in found.images if found.cases[image.case].split != TEST]
+        tall = sorted(shapes)[len(shapes) // 2]
         rows = shape.rows or _sixteen((AREA_PX * tall) ** 0.5)
         shape = replace(shape, rows=rows, columns=shape.columns or _sixteen(rows / tall))
     count = len(found.images)

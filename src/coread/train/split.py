@@ -39,28 +39,35 @@ def parts(found: Fingerprint, plan: Plan) -> tuple[str, ...]:
                 part[one] = LEFT_OUT
     wanted = [(VALIDATION, plan.split.validation), (CALIBRATION, plan.split.calibration)]
     wanted = [(name, share) for name, share in wanted if name not in part and share > 0]
-    rng = np.random.default_rng(plan.learning.seed)
     free = [k for k in range(len(cases)) if part[k] == TRAINING]
+    for k, name in drawn_parts(found, free, wanted, plan.learning.seed).items():
+        part[k] = name
+    return tuple(part)
+
+
+def drawn_parts(found: Fingerprint, free: Sequence[int], wanted: Sequence[tuple[str, float]], seed: int) -> dict[int, str]:
+    """The cases of ``free`` that go into each wanted part (name, share of the patients): whole groups, each grade in its share."""
+    cases, rng = found.cases, np.random.default_rng(seed)
     groups: dict[int, list[int]] = {}
     for k in free:
         groups.setdefault(found.groups[k], []).append(k)
     strata: dict[int, list[int]] = {}
     for group, members in groups.items():
         strata.setdefault(max(cases[k].grade for k in members), []).append(group)
-    start = dict.fromkeys((name for name, _ in wanted), 0.0)
+    due = {name: 0.0 for name, _ in wanted}
+    taken: dict[int, str] = {}
     for grade in sorted(strata):
         order = [strata[grade][i] for i in rng.permutation(len(strata[grade]))]
         for name, share in wanted:
-            start[name] += share * len(strata[grade])
-            while start[name] >= 0.5 and order:
-                start[name] -= 1
-                for k in groups[order.pop()]:
-                    part[k] = name
-    return tuple(part)
+            due[name] += share * len(strata[grade])
+            while due[name] >= 0.5 and order:
+                due[name] -= 1
+                taken |= dict.fromkeys(groups[order.pop()], name)
+    return taken
 
 
-def check_parts(found: Fingerprint, part: Sequence[str], plan: Plan) -> list[str]:
-    """What a person should know of the parts, one sentence each.
+def check_parts(found: Fingerprint, part: Sequence[str], plan: Plan, calibrating: bool = True) -> list[str]:
+    """What a person should know of the parts, one sentence each; ``calibrating`` asks for a part to calibrate by.
 
     Raises:
         InputError: a part is too small to be of use; the message says how many it needs.
@@ -71,12 +78,12 @@ def check_parts(found: Fingerprint, part: Sequence[str], plan: Plan) -> list[str
         if len(patients[name]) < 2:
             raise InputError(f"{len(patients[name])} patients are in the {name} part, at least 2 are needed; change [split] in the plan")
     needed = cases_needed(plan.calibration.level)
-    if len(patients[CALIBRATION]) < needed:
+    if calibrating and len(patients[CALIBRATION]) < needed:
         raise InputError(
             f"{len(patients[CALIBRATION])} patients are held out for calibration, sets of level {plan.calibration.level:g} need {needed}: "
             "raise [split] calibration, lower [calibration] level, or use --folds, which calibrates on every patient"
         )
-    missing = _missing([cases[k] for k, p in enumerate(part) if p == TRAINING], len(cases[0].shares))
+    missing = missing_grades([cases[k] for k, p in enumerate(part) if p == TRAINING], range(len(cases[0].shares)))
     if missing:
         notes.append(f"no case of the training part has the grade{'s' if len(missing) > 1 else ''} {', '.join(missing)}: never learned")
     left = sum(p == LEFT_OUT for p in part)
@@ -85,5 +92,6 @@ def check_parts(found: Fingerprint, part: Sequence[str], plan: Plan) -> list[str
     return notes
 
 
-def _missing(cases: Sequence[Case], grades: int) -> list[str]:
-    return [str(k) for k in range(grades) if not any(case.shares[k] > 0 for case in cases)]
+def missing_grades(cases: Sequence[Case], grades: Sequence[float]) -> list[str]:
+    """The grades that none of the cases has."""
+    return [f"{grade:g}" for k, grade in enumerate(grades) if not any(case.shares[k] > 0 for case in cases)]

@@ -17,6 +17,12 @@ MOST = 128
 MOST_TEXT = 40_000
 
 
+def relief(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Maps (..., rows, columns) with the median of their places as 0: what stands out from the rest of the same image."""
+    maps = np.asarray(values, dtype=np.float64)
+    return maps - np.median(maps, axis=(-2, -1), keepdims=True)
+
+
 def map_uri(values: npt.ArrayLike) -> str:
     """A map (rows, columns), 0 nothing and 1 the most that is shown, as the ``data:`` URI of a grey PNG."""
     grey = np.round(np.clip(np.asarray(values, dtype=np.float64), 0, 1) * 255).astype(np.uint8)

@@ -17,10 +17,10 @@ from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from coread.errors import InputError
 from coread.vision.network import Network
+from coread.vision.patches import Square, cut, standardised
 
 CLOSURE_MONTHS: Mapping[str, float] = {"F": 186.0, "M": 210.0}
 FINGER_JOINTS = ("MCP 1", "MCP 2", "MCP 3", "MCP 4", "MCP 5", "PIP 2", "PIP 3", "PIP 4", "PIP 5", "IP thumb")
@@ -189,44 +189,14 @@ def inside(pixels: npt.NDArray[np.float32], anchor: Anchor, of: str, length_px: 
     return bool(reach <= column <= columns - 1 - reach and reach <= row <= rows - 1 - reach)
 
 
-def square(pixels: npt.NDArray[np.float32], anchor: Anchor, half_px: float, size: int) -> npt.NDArray[np.float32]:
-    """A square about an anchor, [size, size], the finger tip upward; beyond the image the border value goes on.
-
-    Args:
-        pixels: [y, x].
-        anchor: middle and direction.
-        half_px: half a side in image pixels.
-        size: samples along a side.
-    """
-    along = np.linspace(-half_px, half_px, size)
-    across, up = np.meshgrid(along, -along)
-    ax, ay = anchor.axis
-    columns = anchor.center_px[0] + up * ax - across * ay
-    rows = anchor.center_px[1] + up * ay + across * ax
-    step = 2 * half_px / (size - 1)
-    pad = int(3 * step) + 2
-    top, left = (max(0, int(np.floor(v.min())) - pad) for v in (rows, columns))
-    bottom, right = int(rows.max()) + pad + 1, int(columns.max()) + pad + 1
-    window = pixels[top:bottom, left:right]
-    if window.size == 0:
-        return np.zeros((size, size), dtype=np.float32)
-    if step > 1.2:
-        window = ndimage.gaussian_filter(window, 0.45 * step, mode="nearest")
-    cut: npt.NDArray[np.float32] = ndimage.map_coordinates(window, (rows - top, columns - left), order=1, mode="nearest", output=np.float32)
-    return cut
-
-
-def standardised(cut: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Grey values with mean 0 and deviation 1 over the last two axes."""
-    mean = cut.mean(axis=(-2, -1), keepdims=True)
-    deviation = cut.std(axis=(-2, -1), keepdims=True)
-    out: npt.NDArray[np.float32] = ((cut - mean) / np.maximum(deviation, 1e-4)).astype(np.float32)
-    return out
+def square(anchor: Anchor, half_px: float, size: int) -> Square:
+    """Where the square about an anchor lies, the finger tip upward; see `coread.vision.patches.Square`."""
+    return Square(anchor.center_px, anchor.axis, half_px, size)
 
 
 def patch(pixels: npt.NDArray[np.float32], anchor: Anchor, of: str, length_px: float) -> npt.NDArray[np.float32]:
     """The network's input for one joint: grey values, and one constant plane for each kind of joint, [4, PATCH, PATCH]."""
-    grey = standardised(square(pixels, anchor, HALF_SIDE[of] * length_px, PATCH))
+    grey = standardised(cut(pixels, square(anchor, HALF_SIDE[of] * length_px, PATCH)))
     flags = np.zeros((len(KINDS), PATCH, PATCH), dtype=np.float32)
     flags[KINDS.index(of)] = 1.0
     return np.concatenate([grey[None], flags])

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image as Pillow
 
 from coread.errors import DefinitionError
 from coread.vision.scope import grey
@@ -65,6 +64,8 @@ def prepare(pixels: Plane, how: Preparation) -> Prepared:
         pixels: (y, x) or (y, x, colour), any scale.
         how: size, fit, border and window.
     """
+    from PIL import Image as Pillow  # here, so that looking at a card costs no imaging library
+
     image = grey(pixels)
     cut_rows, cut_columns = (int(n * how.border) for n in image.shape)
     image = image[cut_rows : image.shape[0] - cut_rows, cut_columns : image.shape[1] - cut_columns]
