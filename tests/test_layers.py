@@ -47,7 +47,7 @@ HOMES = {
     "openvino": ("vision/network.py",),
     "highdicom": ("formats/sr", "formats/seg.py"),
     "pydicom": ("formats/", "service/"),
-    "nibabel": ("formats/nifti.py",),
+    "nibabel": ("formats/nifti",),
     "matplotlib": ("report/figures.py", "train/"),
     "fastapi": ("service/",),
     "typer": ("cli/",),

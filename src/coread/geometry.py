@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,21 @@ class Grid:
         matrix[:3, :3] = np.asarray(self.directions, dtype=float).T * np.asarray(self.spacing_mm)
         matrix[:3, 3] = self.origin_mm
         return matrix
+
+    @property
+    def letters(self) -> str:
+        """For each axis the side of the patient that it runs to: ``SPL`` is slices to the head, rows to the back, columns to the left.
+
+        Raises:
+            ValueError: the grid has no position in the patient.
+        """
+        if self.directions is None:
+            raise ValueError("only a grid with a position in the patient runs to its sides")
+        ends = ("RL", "AP", "IS")
+        directions = np.asarray(self.directions, dtype=float)
+        sides = permutations(range(3), len(directions))
+        main = max(sides, key=lambda chosen: sum(abs(d[axis]) for d, axis in zip(directions, chosen, strict=True)))
+        return "".join(ends[axis][int(d[axis] > 0)] for axis, d in zip(main, self.directions, strict=True))
 
     @classmethod
     def from_affine(cls, affine: npt.ArrayLike, source: str) -> Grid:

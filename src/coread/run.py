@@ -229,7 +229,7 @@ def versions() -> dict[str, str]:
 
 def _hashes(study: Study | None) -> dict[str, str]:
     images = study.images if study else ()
-    return {source: sha256_of(Path(source)) for source in dict.fromkeys(i.source for i in images) if source}
+    return {source: sha256_of(Path(source)) for source in dict.fromkeys(file for i in images for file in i.files)}
 
 
 def _is_done(folder: Path, record: dict[str, Any], kinds: tuple[str, ...]) -> bool:

@@ -16,6 +16,16 @@ AXES = ("t", "z", "y", "x", "c")
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One slice of a volume as the object that it came from: file, SOP instance, and its frame (from 1) in a multi-frame object."""
+
+    source: str
+    uid: str | None = None
+    sop_class: str | None = None
+    frame: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """One image of a study; its pixels are loaded when first asked for and then kept.
 
@@ -29,12 +39,13 @@ class Image:
         load: reads the pixels; called once.
         grid: spacing and position of the spatial axes; None where the file does not tell.
         source: file that the image came from, as it was given.
-        uid: SOP Instance UID; None for a plain image.
+        uid: SOP Instance UID; None for a plain image, and for a volume out of several objects, which ``parts`` name.
         sop_class: SOP Class UID; None for a plain image.
         frame: number of the frame inside a multi-frame object, from 1; None for a single frame.
         times_s: time of each sample along t; None where there is no t.
         facts: acquisition facts as text (``modality``, ``body_part``, ``view``, ``laterality``, ``manufacturer``,
             ``model``, ``kvp``, ...), only those that the file states.
+        parts: the objects that a volume was joined from, in the order of z (with a t: of t, then z); empty for all else.
     """
 
     axes: tuple[str, ...]
@@ -47,6 +58,7 @@ class Image:
     frame: int | None = None
     times_s: tuple[float, ...] | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
     _kept: list[npt.NDArray[np.float32]] = field(default_factory=list, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -54,6 +66,16 @@ class Image:
             raise ValueError(f"axes must be distinct names out of {AXES}, got {self.axes}")
         if len(self.axes) != len(self.shape):
             raise ValueError(f"axes {self.axes} do not fit the shape {self.shape}")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that hold the pixels, each once."""
+        return tuple(dict.fromkeys(part.source for part in self.parts)) or ((self.source,) if self.source else ())
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether it has three spatial axes, of one time or of several."""
+        return self.axes[-3:] == ("z", "y", "x")
 
     @property
     def pixels(self) -> npt.NDArray[np.float32]:

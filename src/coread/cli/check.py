@@ -12,6 +12,7 @@ from coread.errors import InputError
 
 if TYPE_CHECKING:
     from coread.formats.open import Exam
+    from coread.study import Study
 
 
 def check(
@@ -34,6 +35,7 @@ def check(
                     answer |= chosen.check(found.study)
                 except InputError as error:
                     answer["reason"] = str(error)
+                answer |= _volumes(found.study)
             answers.append(answer)
             if not as_json:
                 _print(answer)
@@ -41,6 +43,17 @@ def check(
         say_json(answers)
     if not all(a["readable"] for a in answers):
         raise typer.Exit(1)
+
+
+def _volumes(study: Study) -> dict[str, Any]:
+    """What volumes an exam holds, and what was said when they were put together; nothing for an exam without sections."""
+    from coread.study_volume import volume_in_words
+
+    volumes = [volume_in_words(image) for image in study.images if image.is_volume]
+    single = sum("no_volume" in image.facts for image in study.images)
+    if not volumes and not single:
+        return {}
+    return {"volumes": volumes, "warnings": list(study.warnings)}
 
 
 def _found(path: Path) -> list[Exam]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import filecmp
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +20,13 @@ from coread.formats.dicom_facts import FACTS, facts_of, grid_of, laterality_of, 
 from coread.formats.dicom_pixels import in_modality_units, luma, shown
 from coread.formats.hush import quiet
 from coread.formats.plain import MAX_PIXELS, MIN_SIDE, colour_of
+from coread.formats.sequence import section_facts
 from coread.formats.uids import derived_uid
-from coread.study import Image, Side, Study
+from coread.study import Image
 
 Array = npt.NDArray[np.float32]
 RADIOGRAPHS = frozenset({"CR", "DX", "MG", "RF", "XA", "RG", "PX", "IO", "DF"})
 SECTIONS = frozenset({"CT", "MR", "PT", "NM"})
-SIDE_WORDS: Mapping[str, Side] = {"L": "left", "R": "right"}
 CINE = frozenset({"US", "XA", "RF", "ES", "IVUS"})
 COLOURS = ("no", "tint", "yes")
 ID_CHARACTERS = 64
@@ -116,75 +115,6 @@ def _read_dicom(path: Path) -> DicomFile:
         )
     order = (_whole(dataset, "SeriesNumber"), _whole(dataset, "AcquisitionNumber"), _whole(dataset, "InstanceNumber"), path.name)
     return DicomFile(path, study, object_uid, order, images, kind, patient, tuple(notes))
-
-
-def study_from(files: Sequence[DicomFile], source: str) -> Study:
-    """One study from its objects; those that are no images are passed over with a warning.
-
-    Raises:
-        InputError: no image among them, images of several patients, or two images under one SOP Instance UID.
-    """
-    notes: list[str] = []
-    seen: dict[str, DicomFile] = {}
-    kept: list[DicomFile] = []
-    _check_one_patient([file for file in files if file.images], source)
-    for file in sorted(files, key=lambda f: f.order):
-        if not file.images:
-            notes.append(f"{file.path.name} is no image ({file.kind}) and was passed over.")
-        elif file.object_uid is not None and file.object_uid in seen:
-            notes.append(_repeats(file, seen[file.object_uid]))
-        else:
-            kept.append(file)
-            seen[file.object_uid or str(file.path)] = file
-    if not kept:
-        kinds = ", ".join(sorted({file.kind for file in files}))
-        raise InputError(f"{source}: holds no image ({kinds}); give the exam's radiographs")
-    images = tuple(image for file in kept for image in file.images)
-    sides = {image.facts.get("laterality") for image in images}
-    side = next(iter(sides)) if len(sides) == 1 else None
-    stated = [[file.patient[part] for file in kept if file.patient[part] is not None] for part in range(4)]
-    patient, date, age, sex = (values[0] if values else None for values in stated)
-    notes.extend(note for file in kept for note in file.warnings)
-    return Study(
-        uid=kept[0].study,
-        images=images,
-        source=source,
-        patient=cast("str | None", patient),
-        date=cast("str | None", date),
-        side=SIDE_WORDS.get(side or ""),
-        side_source="tag" if side is not None else None,
-        age_years=cast("float | None", age),
-        sex=cast("str | None", sex),
-        warnings=tuple(dict.fromkeys(notes)),
-    )
-
-
-def _check_one_patient(files: Sequence[DicomFile], source: str) -> None:
-    patients: dict[str | None, str] = {}
-    for file in files:
-        patients.setdefault(file.patient[0], file.path.name)
-    if len(patients) > 1:
-        first, second = list(patients.values())[:2]
-        raise InputError(
-            f"{source}: the images of one study name {len(patients)} different patient ids ({first} and {second} differ); correct the files"
-        )
-
-
-def _repeats(file: DicomFile, first: DicomFile) -> str:
-    """What to say of an object whose SOP Instance UID came before: a copy, to the byte or in its pixels, is passed over.
-
-    Raises:
-        InputError: the pixels differ; no rule tells which of the two is the object of that UID.
-    """
-    if filecmp.cmp(file.path, first.path, shallow=False):
-        return f"{file.path.name} repeats an object of this exam ({first.path.name}) and was passed over."
-    pairs = zip(file.images, first.images, strict=False)
-    if len(file.images) != len(first.images) or any(a.axes != b.axes or not np.array_equal(a.load(), b.load()) for a, b in pairs):
-        raise InputError(
-            f"{file.path}: has the SOP Instance UID of {first.path} and another image; "
-            "a UID names one object, so remove or correct one of the two"
-        )
-    return f"{file.path.name} has the SOP Instance UID and pixels of {first.path.name}, and another header; it was passed over."
 
 
 def referenced_files(path: Path) -> tuple[Path, ...]:
@@ -320,7 +250,7 @@ def _images(path: Path, dataset: Dataset, sop_class: str | None, notes: list[str
     rows, columns, frames = _whole(dataset, "Rows"), _whole(dataset, "Columns"), _frames(dataset)
     modality = str(dataset.get("Modality", "") or "")
     one = merged(dataset, 0)
-    facts = facts_of(one, notes, path.name)
+    facts = facts_of(one, notes, path.name) | (section_facts(one) if modality in SECTIONS else {})
     common: dict[str, Any] = {"source": str(path), "uid": str(dataset.get("SOPInstanceUID", "")) or None, "sop_class": sop_class}
     colour = False
     if _whole(dataset, "SamplesPerPixel", 1) > 1 or dataset.PhotometricInterpretation == "PALETTE COLOR":
@@ -344,7 +274,7 @@ def _images(path: Path, dataset: Dataset, sop_class: str | None, notes: list[str
     images = []
     for number in range(frames):
         own = merged(dataset, number)
-        said = dict(facts)
+        said = facts | (section_facts(own) if modality in SECTIONS else {})
         side = laterality_of(own, [], path.name)
         if side is not None:
             said["laterality"] = side
@@ -353,6 +283,22 @@ def _images(path: Path, dataset: Dataset, sop_class: str | None, notes: list[str
             Image(axes=inner, shape=shape, load=_loader(path, number + 1, inner), grid=grid, frame=number + 1, facts=said, **common)
         )
     return tuple(images)
+
+
+def load_frames(path: Path, frames: Sequence[int]) -> Array:
+    """Some frames of a multi-frame object of sections in the modality's units, [frame, y, x]; the object is decoded once.
+
+    Args:
+        path: the object.
+        frames: their numbers, from 1, in the order wanted.
+
+    Raises:
+        InputError: the pixel data cannot be decoded.
+    """
+    dataset, values = stored_values(path, None)
+    with quiet():
+        shown_frames = [_shown(path, merged(dataset, frame - 1), values[frame - 1], ("y", "x")) for frame in frames]
+    return np.stack(shown_frames)
 
 
 class _loader:  # noqa: N801 - a closure with a name, small enough to keep thousands of

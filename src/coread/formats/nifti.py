@@ -19,6 +19,7 @@ from coread.errors import InputError
 from coread.formats.dicom_pixels import robust
 from coread.formats.hush import quiet
 from coread.formats.plain import MIN_SIDE
+from coread.formats.sequence import contrast_in, sequence_in
 from coread.formats.uids import derived_uid
 from coread.geometry import FloatArray, Grid
 from coread.study import Image, Study
@@ -46,7 +47,7 @@ def open_nifti(path: Path) -> Study:
     Raises:
         InputError: damaged, cut short, of a kind that is not one number a voxel, or with more than four axes.
     """
-    loaded = _loaded(path)
+    loaded = nifti_file(path)
     shape = tuple(int(n) for n in loaded.shape)
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
@@ -88,7 +89,16 @@ def _volume(path: Path, shape: tuple[int, ...], affine: FloatArray, placed: bool
         grid = Grid(grid.spacing_mm, "nifti")
     axes = ("t", "z", "y", "x")[-len(shape) :]
     load = partial(_load_volume, path, shape)
-    return Image(axes=axes, shape=shape[::-1], load=load, grid=grid, source=str(path), facts={"format": "NIfTI"})
+    return Image(axes=axes, shape=shape[::-1], load=load, grid=grid, source=str(path), facts=_facts(path))
+
+
+def _facts(path: Path) -> dict[str, str]:
+    """A NIfTI header names no sequence; the name of its file may."""
+    name = path.name.lower().removesuffix(".gz").removesuffix(".nii")
+    sequence = sequence_in(name)
+    if sequence == "T1" and contrast_in(name):
+        sequence = "T1 + contrast"
+    return {"format": "NIfTI"} | ({"sequence": sequence} if sequence else {})
 
 
 def _load_volume(path: Path, shape: tuple[int, ...]) -> Array:
@@ -132,7 +142,7 @@ def _slice(path: Path, shape: tuple[int, ...], affine: FloatArray, placed: bool)
 def _voxels(path: Path) -> Array:
     with _silent():
         try:
-            values = _loaded(path).get_fdata(dtype=np.float32, caching="unchanged")
+            values = nifti_file(path).get_fdata(dtype=np.float32, caching="unchanged")
         except InputError:
             raise
         except MemoryError as error:
@@ -145,7 +155,12 @@ def _voxels(path: Path) -> Array:
     return np.asarray(values, dtype=np.float32)
 
 
-def _loaded(path: Path) -> Any:
+def nifti_file(path: Path) -> Any:
+    """The file as nibabel opens it: header now, voxels when asked for.
+
+    Raises:
+        InputError: it cannot be read, is damaged, no NIfTI, or its geometry is impossible.
+    """
     with _silent():
         try:
             loaded = nibabel.load(path)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coread.errors import InputError
-from coread.formats.dicom import DicomFile, is_dicom, is_dicomdir, read_dicom, referenced_files, study_from
+from coread.formats.dicom import DicomFile, is_dicom, is_dicomdir, read_dicom, referenced_files
+from coread.formats.dicom_study import study_from
 from coread.formats.nifti import is_nifti, open_nifti
 from coread.formats.plain import EXTENSIONS, is_plain, open_plain
 from coread.formats.sidecar import STUDY_NAME, Sidecar, StudySidecar, merge, read_sidecar, read_study_sidecar
