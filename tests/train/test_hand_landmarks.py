@@ -170,7 +170,7 @@ def test_bad_recipe_is_refused(tmp_path: Path, old: str, new: str, said: str) ->
 
 
 def test_unknown_network_is_refused() -> None:
-    with pytest.raises(DefinitionError, match="there are: .*heatmap_unet"):
+    with pytest.raises(DefinitionError, match=r"there are: .*heatmap_unet"):
         build_network("resnet_900", {})
     with pytest.raises(DefinitionError, match="does not take these options"):
         build_network("heatmap_unet", {"outputs": 3})
