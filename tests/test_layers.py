@@ -14,6 +14,7 @@ FLOORS = {
     "printable": 0,
     "stats": 0,
     "toml_table": 1,
+    "whole_file": 1,
     "geometry": 1,
     "scoring": 2,
     "study": 3,

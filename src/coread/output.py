@@ -11,6 +11,7 @@ from coread.output_target import refuse_target, sources_of
 from coread.readers import study_ref
 from coread.reading import Reading
 from coread.study import Study
+from coread.whole_file import whole_file
 
 NAMES = {"json": "reading.json", "csv": "readings.csv", "sr": "sr.dcm", "seg": "seg.dcm", "page": "page.html", "pdf": "page.pdf"}
 """Kind of output -> its file; a study of several images has one ``segN.dcm`` for each image with outlines, one without outlines none."""
@@ -61,14 +62,8 @@ def save(reading: Reading, path: str | Path, study: Study | None = None, inputs:
             return capture
 
         reading, study, _ = _with_dicom_images(reading, study, beside)
-    part = target.with_name(f".{target.name}.part")
-    try:
+    with whole_file(target) as part:
         _writer(kind)(reading, part, study)
-        part.replace(target)
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True)
     return target
 
 

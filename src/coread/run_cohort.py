@@ -19,6 +19,7 @@ from coread.reading import Reading
 from coread.run import read_exams
 from coread.run_folder import RECORD
 from coread.validation_pairs import Made, match
+from coread.whole_file import write_whole
 
 READINGS = "readings"
 Step = Callable[[str, int], None]
@@ -127,19 +128,7 @@ def write_texts(out: Path, texts: Mapping[str, str]) -> list[Path]:
     Raises:
         InputError: a file cannot be written.
     """
-    written = []
-    for name, text in texts.items():
-        path = out / name
-        part = path.with_name(f".{name}.part")
-        try:
-            part.write_text(text, encoding="utf-8", newline="")
-            part.replace(path)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
-        finally:
-            part.unlink(missing_ok=True)
-        written.append(path)
-    return written
+    return [write_whole(out / name, text) for name, text in texts.items()]
 
 
 def _exam(path: Path) -> Exam:

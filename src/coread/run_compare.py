@@ -19,6 +19,7 @@ from coread.reading import Reading
 from coread.run import versions
 from coread.run_folder import BusyError, claimed, publish, record_of, sha256_of
 from coread.study import Study
+from coread.whole_file import write_whole
 
 NAMES = {"json": "change.json", "csv": "change.csv", "page": "page.html"}
 """Kind of output -> its file in a folder."""
@@ -193,15 +194,7 @@ def write_change(comparison: Comparison, out: str | Path, kinds: Iterable[str] |
 def _write_one(comparison: Comparison, target: Path, kind: str) -> Path:
     if not target.parent.is_dir():
         raise InputError(f"{target}: the folder {target.parent} does not exist; make it first")
-    part = target.with_name(f".{target.name}.part")
-    try:
-        part.write_text(_text(kind)(comparison), encoding="utf-8", newline="")
-        part.replace(target)
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True)
-    return target
+    return write_whole(target, _text(kind)(comparison))
 
 
 def _text(kind: str) -> Callable[[Comparison], str]:

@@ -24,6 +24,7 @@ from coread.reading_check import check_measured
 from coread.reading_signature import person_name
 from coread.reading_totals import missing_from, with_totals
 from coread.scoring import ScoringSystem, system, systems
+from coread.whole_file import write_whole
 
 COLUMNS = (
     "study", "patient", "timepoint", "read", "reader", "system",
@@ -103,14 +104,7 @@ def write_score_sheet(of: ScoringSystem | str, path: str | Path | None = None, w
         target = Path(path)
         if target.exists() or target.is_symlink():
             raise InputError(f"{target}: exists already and may be filled in, so it is not replaced; choose another file with -o")
-        part = target.with_name(f".{target.name}.part")
-        try:
-            part.write_text(text, encoding="utf-8", newline="")
-            part.replace(target)
-        except OSError as error:
-            raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(target, text)
     return text
 
 

@@ -15,20 +15,14 @@ from coread.train.fingerprint import Fingerprint
 from coread.train.order import Order
 from coread.train.parallel import is_first
 from coread.train.plan import Plan, plan_toml
+from coread.whole_file import write_whole
 
 PLAN, FINGERPRINT, SPLIT, LOCK = "plan.toml", "fingerprint.json", "split.csv", "started.json"
 
 
 def write_document(path: Path, document: dict[str, Any]) -> Path:
     """A JSON document that is there as a whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise not_written(path, error) from None
-    return path
+    return write_whole(path, json.dumps(document, indent=1, ensure_ascii=False))
 
 
 def make_folder(out: Path) -> None:
