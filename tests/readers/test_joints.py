@@ -146,3 +146,10 @@ def test_what_is_no_hand_is_refused(kind: str, left: SimulatedHand, hands: Reade
     facts = {"body_part": "KNEE"} if kind.startswith("knee") else {}
     with pytest.raises(OutOfScopeError, match="not a hand radiograph"):
         hands.read(with_pixels(left.study, pixels, **facts))
+
+
+def test_check_foretells_erosions_as_read_grades_them(hands: Reader, left: SimulatedHand, whole: Reading) -> None:
+    """Half a hand's spaces may be unreadable while its erosions are not, so both are counted."""
+    graded = sum(f.feature == "erosion" and f.grade is not None for f in whole.findings)
+    assert graded
+    assert f"{graded} sites for erosion" in hands.check(left.study)["left hand"]

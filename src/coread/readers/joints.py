@@ -110,15 +110,17 @@ class JointsReader:
         graded, why = 0, list[str]()
         findings = self._findings(seen.hands)
         for found in seen.hands:
-            narrowing = [f for f in findings if f.feature == NARROWING and f.side == found.side]
-            graded += sum(f.grade is not None for f in narrowing)
-            why += [f.unreadable for f in narrowing if f.unreadable]
+            asked = [f for f in findings if f.feature in self.card.assesses and f.side == found.side]
+            narrowing = [f for f in asked if f.feature == NARROWING]
+            graded += sum(f.grade is not None for f in asked)
+            why += [f.unreadable for f in asked if f.unreadable]
             inside = sum(found.hand.places[f.site].inside for f in narrowing)
             spacing = f"{found.spacing_mm[0]:.3g} mm pixels" if found.spacing_mm else "pixel size unknown"
             answer[f"{found.side} hand"] = (
                 f"image {found.image + 1}, certainty {found.hand.score:.2f}, side from {found.side_source}, "
                 f"{inside} of {len(narrowing)} joints inside the image, "
-                f"{sum(f.grade is not None for f in narrowing)} can be graded, {spacing}"
+                f"{sum(f.grade is not None for f in narrowing)} can be graded, "
+                f"{sum(f.grade is not None for f in asked if f.feature == EROSION)} sites for erosion, {spacing}"
             )
         if not graded:
             answer["doubt"] = f"the hand is located, but no joint would be graded: {commonest(why)}"
