@@ -18,8 +18,8 @@ import numpy as np
 from damage_cases import Cases, by_patient, cases
 
 from coread.stats.auc import auc
-from coread.stats.binary import binary_measures
 from coread.stats.kappa import agreement_weights, contingency, kappa_of_table
+from coread.stats.proportion import wilson
 from coread.stats.resampling import Plan, bootstrap_sums
 from coread.vision.damage import SITES, WEIGHTS, DamageGrader, grades_from
 
@@ -98,8 +98,8 @@ def report(family: str, table: Cases, grader: DamageGrader, plain: dict[str, np.
             continue
         area(f"{question}, AUC", truth, score, table.patient[narrowed])
         cut = np.quantile(score[~truth], 0.98)
-        found = binary_measures(truth, score > cut, table.patient[narrowed])
-        print(f"{question}: sensitivity at a specificity of .98: {found.sensitivity.estimate:.3f}, n = {int(truth.sum())}")
+        found = wilson(int((score[truth] > cut).sum()), int(truth.sum()))
+        print(f"{question}: found at a specificity of .98: {found.estimate:.3f} ({found.low:.3f}-{found.high:.3f}), n = {found.n}")
     chances = np.stack([grades_from(r[:5]) for r in said["context"]])
     deferral(table.erosion[eroded], chances[eroded], table.patient[eroded])
     print("erosion, truth in rows, read in columns:")

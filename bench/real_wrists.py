@@ -19,6 +19,7 @@ from coread.errors import OutOfScopeError
 from coread.formats.open import open_study
 from coread.readers import reader
 from coread.stats.auc import auc
+from coread.stats.proportion import wilson
 
 WRIST = ("radius", "ulna", "trapezium-trapezoid", "scaphoid", "lunate")
 ADULT = 58.0
@@ -58,6 +59,8 @@ def main() -> None:
     print(f"{len(set(who))} patients, {len(rows) - len(labels)} of {len(rows)} wrists without a score")
     for label in (True, False):
         mine = [t for t, one in zip(totals, labels, strict=True) if one == label]
+        share = wilson(sum((t > 0) == label for t in mine), len(mine))
+        print(f"label {int(label)} and graded so: {share.estimate:.3f} ({share.low:.3f}-{share.high:.3f}), n = {share.n}")
         print(f"sum of the wrist's erosion grades, label {int(label)}: median {np.median(mine):g}, {sorted(map(int, mine))}")
 
 

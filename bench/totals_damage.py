@@ -118,6 +118,8 @@ def undamaged(data: Path) -> None:
         totals["all"].append(sum(f.grade for f in reading.findings if f.feature in FEATURES and f.grade is not None))
     n = sum(grades.values())
     print(f"\nhands without arthritis: {len(totals['all'])} hands, {n} sites graded for erosion")
+    none = wilson(grades[0.0], n)
+    print(f"graded 0 for erosion: {none.estimate:.3f} ({none.low:.3f}-{none.high:.3f})")
     print("erosion grades:", {int(g): round(c / n, 4) for g, c in sorted(grades.items())})
     for name, values in totals.items():
         high = np.percentile(values, 95)
